@@ -1,0 +1,48 @@
+// Owned memory on the host: aligned blocks, and the arena that executors share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace fer {
+
+// Every value in memory begins at a multiple of this many bytes (a cache line; a full AVX-512 register).
+constexpr int64_t memory_alignment = 64;
+
+inline int64_t round_up(int64_t bytes, int64_t multiple) { return (bytes + multiple - 1) / multiple * multiple; }
+
+// An aligned block of host memory. Its pages are mapped when first touched (zero until then); large blocks ask for
+// huge pages, since the first touch of 4 KiB pages costs as much as a pass over the data.
+class Block {
+ public:
+  Block() = default;
+  explicit Block(int64_t bytes);
+
+  std::byte* data() const { return data_.get(); }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  struct Unmap {
+    int64_t mapped_bytes = 0;
+    void operator()(std::byte* data) const;
+  };
+  std::unique_ptr<std::byte, Unmap> data_;
+  int64_t bytes_ = 0;
+};
+
+// Scratch memory for one executor at a time; several executors that never run at once share one arena, so that the
+// process pays for the largest plan only. What an executor leaves in it is gone once another has run.
+class Arena {
+ public:
+  // Grows to at least `bytes`; contents are lost when it grows.
+  void reserve(int64_t bytes);
+
+  std::byte* data() const { return block_.data(); }
+  int64_t bytes() const { return block_.bytes(); }
+
+ private:
+  Block block_;
+};
+
+}  // namespace fer
