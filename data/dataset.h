@@ -15,14 +15,14 @@ namespace fer {
 enum class Part : uint8_t { none, train, public_test, private_test };
 
 struct Dataset {
-  std::vector<std::string> classes;          // names, in label order
-  Tensor images;                             // u8 [N,H,W,C], or f32 in [0,1] (adversarial sets)
-  Tensor labels;                             // i32 [N], each in 0 … classes - 1
-  Tensor targets;                            // f32 [N,classes] FER+ distributions; empty for plain labels
-  bool multi_target = false;                 // targets mark every acceptable class (FER+ multi-target loss)
-  std::vector<Part> parts;                   // [N]
-  std::vector<std::string> subjects;         // [N], or empty when unknown
-  std::vector<std::string> names;            // [N]: file, or "row 12": where the sample came from
+  std::vector<std::string> classes;             // names, in label order
+  Tensor images;                                // u8 [N,H,W,C], or f32 in [0,1] (adversarial sets)
+  Tensor labels;                                // i32 [N], each in 0 … classes - 1
+  Tensor targets;                               // f32 [N,classes] FER+ distributions; empty for plain labels
+  bool multi_target = false;                    // targets mark every acceptable class (FER+ multi-target loss)
+  std::vector<Part> parts;                      // [N]
+  std::vector<std::string> subjects;            // [N], or empty when unknown
+  std::vector<std::string> names;               // [N]: file, or "row 12": where the sample came from
   std::map<std::string, std::string> metadata;  // provenance: source, attack, eps, seed, model digest, …
 
   int64_t size() const { return images.empty() ? 0 : images.shape()[0]; }
@@ -35,9 +35,9 @@ struct Dataset {
 enum class FerPlusMode { none, majority, probability, crossentropy, multitarget, argmax10 };
 
 struct DatasetOptions {
-  std::filesystem::path ferplus;             // fer2013new.csv; used with a FER2013 .csv only
+  std::filesystem::path ferplus;  // fer2013new.csv; used with a FER2013 .csv only
   FerPlusMode mode = FerPlusMode::none;
-  uint64_t seed = 0;                         // of synthetic faces
+  uint64_t seed = 0;  // of synthetic faces
 };
 
 FerPlusMode parse_ferplus_mode(std::string_view text);

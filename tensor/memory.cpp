@@ -29,7 +29,7 @@ Block::Block(int64_t bytes) : bytes_(bytes) {
   data_ = std::unique_ptr<std::byte, Unmap>(static_cast<std::byte*>(data), Unmap{mapped});
 }
 
-void Block::Unmap::operator()(std::byte* data) const { munmap(data, static_cast<size_t>(mapped_bytes)); }
+void Unmap::operator()(std::byte* data) const { munmap(data, static_cast<size_t>(mapped_bytes)); }
 
 void Arena::reserve(int64_t bytes) {
   if (bytes > block_.bytes()) {

@@ -12,6 +12,12 @@ constexpr int64_t memory_alignment = 64;
 
 inline int64_t round_up(int64_t bytes, int64_t multiple) { return (bytes + multiple - 1) / multiple * multiple; }
 
+// Returns mapped pages to the system.
+struct Unmap {
+  int64_t mapped_bytes = 0;
+  void operator()(std::byte* data) const;
+};
+
 // An aligned block of host memory. Its pages are mapped when first touched (zero until then); large blocks ask for
 // huge pages, since the first touch of 4 KiB pages costs as much as a pass over the data.
 class Block {
@@ -23,10 +29,6 @@ class Block {
   int64_t bytes() const { return bytes_; }
 
  private:
-  struct Unmap {
-    int64_t mapped_bytes = 0;
-    void operator()(std::byte* data) const;
-  };
   std::unique_ptr<std::byte, Unmap> data_;
   int64_t bytes_ = 0;
 };

@@ -1,0 +1,197 @@
+// Groups of nodes that one pass over memory can do.
+#include <algorithm>
+
+#include "autograd/ops/activation.h"
+#include "autograd/ops/batch_norm.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/program.h"
+
+namespace fer {
+
+namespace {
+
+template <class Op>
+const Op* as(const Node& node) {
+  return dynamic_cast<const Op*>(node.operation.get());
+}
+
+// Rewrites one program. Nodes that were absorbed become empty and are swept at the end; nobody's index moves meanwhile.
+class Fusion {
+ public:
+  explicit Fusion(Program& program)
+      : program_(program), readers_(program.readers()), producers_(program.producers()), gone_(program.nodes.size()) {}
+
+  void run() {
+    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      fuse_sign_step(static_cast<int>(i));
+    }
+    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      if (as<BatchNormTraining>(program_.nodes[i]) != nullptr) {
+        fuse_batch_norm<BatchNormTraining>(static_cast<int>(i));
+      } else if (as<BatchNormInference>(program_.nodes[i]) != nullptr) {
+        fuse_batch_norm<BatchNormInference>(static_cast<int>(i));
+      }
+    }
+    sweep();
+  }
+
+ private:
+  Node& node(int index) { return program_.nodes[static_cast<size_t>(index)]; }
+  const std::vector<int>& readers(int value) const { return readers_[static_cast<size_t>(value)]; }
+
+  // The one node that reads `value`, or -1 when there are several, none, or the caller reads it back.
+  int only_reader(int value) const {
+    const std::vector<int>& all = readers(value);
+    return all.size() == 1 && !program_.is_output(value) ? all[0] : -1;
+  }
+
+  // The node that makes `value` if it is an Op and nothing else reads what it makes.
+  template <class Op>
+  int sole_producer(int value) {
+    const int index = producers_[static_cast<size_t>(value)];
+    return index >= 0 && as<Op>(node(index)) != nullptr && only_reader(value) >= 0 ? index : -1;
+  }
+
+  void absorb(int index) { gone_[static_cast<size_t>(index)] = true; }
+
+  // clamp(x + epsilon sign(g), low, high), recorded as clamp(add(x, scale(sign(g)))) in either order of the sum.
+  void fuse_sign_step(int index) {
+    const Clamp* clamp = as<Clamp>(node(index));
+    const int sum = clamp != nullptr ? sole_producer<Add>(node(index).inputs[0]) : -1;
+    if (sum < 0) {
+      return;
+    }
+    for (int side : {0, 1}) {
+      const int scaled = sole_producer<Scale>(node(sum).inputs[static_cast<size_t>(side)]);
+      const int sign = scaled >= 0 ? producers_[static_cast<size_t>(node(scaled).inputs[0])] : -1;
+      if (sign < 0 || as<Sign>(node(sign)) == nullptr) {
+        continue;
+      }
+      const int x = node(sum).inputs[static_cast<size_t>(1 - side)];
+      const int gradient = node(sign).inputs[0];
+      node(index).operation =
+          std::make_shared<SignStep>(as<Scale>(node(scaled))->factor, clamp->low, clamp->high);
+      node(index).inputs = {x, gradient};
+      absorb(sum);
+      absorb(scaled);  // the sign itself goes when no other step needs it: dead nodes are dropped after this pass
+      return;
+    }
+  }
+
+  // batch-norm -> [+ residual] -> [activation], and the gradients of the last two where one pass can do both.
+  template <class Forward>
+  void fuse_batch_norm(int index) {
+    const Forward& plain = *as<Forward>(node(index));
+    if (plain.activation != Activation::identity || plain.has_residual) {
+      return;
+    }
+    int at = index;  // where the fused node will stand
+    const int y = node(index).outputs[0];
+    int residual = -1;
+    if (const int sum = only_reader(y); sum >= 0 && as<Add>(node(sum)) != nullptr) {
+      const std::vector<int>& terms = node(sum).inputs;
+      residual = terms[0] == y ? terms[1] : terms[0];
+      at = sum;
+    }
+    Activation activation = Activation::identity;
+    const int before = node(at).outputs[0];
+    const int activated = forward_activation(before);
+    if (activated >= 0) {
+      const Activation candidate = as<ActivationForward>(node(activated))->activation;
+      if (absorb_gradient<Forward>(index, activated, before, candidate, residual >= 0)) {
+        activation = candidate;
+        at = activated;
+      }
+    }
+    if (at == index) {
+      return;
+    }
+    Node fused = node(index);
+    fused.operation = std::make_shared<Forward>(plain.params, activation, residual >= 0);
+    if (residual >= 0) {
+      fused.inputs.push_back(residual);
+    }
+    fused.outputs[0] = node(at).outputs[0];
+    for (int between : {index, residual >= 0 ? producers_[static_cast<size_t>(before)] : index}) {
+      absorb(between);
+    }
+    gone_[static_cast<size_t>(at)] = false;
+    node(at) = fused;
+    for (int output : fused.outputs) {
+      producers_[static_cast<size_t>(output)] = at;
+    }
+  }
+
+  // The activation that alone (but for its own gradient) reads `value`, or -1.
+  int forward_activation(int value) {
+    int found = -1;
+    if (program_.is_output(value)) {
+      return -1;
+    }
+    for (int reader : readers(value)) {
+      if (as<ActivationForward>(node(reader)) != nullptr && found < 0) {
+        found = reader;
+      } else if (as<ActivationBackward>(node(reader)) == nullptr) {
+        return -1;
+      }
+    }
+    return found;
+  }
+
+  // Makes the gradient side fit an activation that moves into the forward node at `index`: activation_backward followed
+  // by batch_norm_backward become one, unless a residual needs the gradient between them. False when it cannot be done.
+  template <class Forward>
+  bool absorb_gradient(int index, int activated, int before, Activation activation, bool has_residual) {
+    using Backward = std::conditional_t<std::is_same_v<Forward, BatchNormTraining>, BatchNormTrainingBackward,
+                                        BatchNormInferenceBackward>;
+    const int result = node(activated).outputs[0];
+    const int saved = activation == Activation::silu ? before : result;
+    std::vector<int> slopes;
+    for (int reader : readers(saved)) {
+      if (const auto* backward = as<ActivationBackward>(node(reader));
+          backward != nullptr && backward->activation == activation && node(reader).inputs[0] == saved) {
+        slopes.push_back(reader);
+      }
+    }
+    if (has_residual) {
+      return saved == result || slopes.empty();  // the gradient pass stays, and finds what it saved still there
+    }
+    std::vector<int> backwards;
+    for (int slope : slopes) {
+      const int next = only_reader(node(slope).outputs[0]);
+      if (next < 0 || as<Backward>(node(next)) == nullptr || node(next).inputs[0] != node(slope).outputs[0] ||
+          node(next).inputs[1] != node(index).inputs[0]) {
+        return saved == result;
+      }
+      backwards.push_back(next);
+    }
+    for (size_t i = 0; i < slopes.size(); ++i) {
+      Node& backward = node(backwards[i]);
+      backward.inputs[0] = node(slopes[i]).inputs[1];
+      backward.operation = std::make_shared<Backward>(as<Backward>(backward)->params, activation);
+      absorb(slopes[i]);
+    }
+    return true;
+  }
+
+  void sweep() {
+    std::vector<Node> kept;
+    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      if (!gone_[i]) {
+        kept.push_back(std::move(program_.nodes[i]));
+      }
+    }
+    program_.nodes = std::move(kept);
+  }
+
+  Program& program_;
+  std::vector<std::vector<int>> readers_;
+  std::vector<int> producers_;
+  std::vector<bool> gone_;
+};
+
+}  // namespace
+
+void fuse(Program& program) { Fusion(program).run(); }
+
+}  // namespace fer

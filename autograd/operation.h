@@ -1,0 +1,91 @@
+// What every operation tells the graph, the planner and the executor about itself.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/context.h"
+#include "tensor/tensor.h"
+
+namespace fer {
+
+class Graph;
+class Value;
+
+struct ValueType {
+  DType dtype = DType::f32;
+  Shape shape;
+
+  int64_t bytes() const { return shape.size() * size_of(dtype); }
+  bool operator==(const ValueType&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const ValueType& type);
+
+// What a kernel costs at least: arithmetic (2 x multiply-adds, plus other operations) and bytes moved.
+struct Cost {
+  int64_t flops = 0;
+  int64_t bytes = 0;
+};
+
+// A kernel made ready for fixed shapes: run many times, without allocation. `in` and `out` follow the operation's
+// inputs and outputs; `workspace` has at least `workspace_bytes` bytes, aligned to memory_alignment.
+struct Kernel {
+  std::function<void(const StepContext& step, std::span<const AnyView> in, std::span<const AnyView> out,
+                     std::byte* workspace)>
+      run;
+  int64_t workspace_bytes = 0;
+};
+
+struct PrepareOptions {
+  bool reference = false;  // the plain loop instead of the fast path, where there are two
+};
+
+// What a gradient rule is given. `output_gradients[i]` is invalid (valid() == false) where output i does not matter.
+struct GradientArguments {
+  std::span<const Value> inputs;
+  std::span<const Value> outputs;
+  std::span<const Value> output_gradients;
+  const std::vector<bool>& needed;  // which inputs' gradients are wanted
+};
+
+class Operation {
+ public:
+  virtual ~Operation() = default;
+
+  virtual std::string name() const = 0;
+
+  // Types of the outputs; throws when the inputs do not fit, naming the operation, the values and the shapes.
+  virtual std::vector<ValueType> infer(std::span<const ValueType> inputs) const = 0;
+
+  // One value per input: its gradient, recorded as ordinary operations; invalid where there is none or it is not
+  // needed. The default throws: an operation that cannot be differentiated says so when a gradient is asked of it.
+  virtual std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const;
+
+  // The default: no arithmetic worth counting, every input and output moved once.
+  virtual Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const;
+
+  // Inputs whose memory output 0 may take over when nobody needs them afterwards (elementwise operations).
+  virtual std::vector<int> in_place() const { return {}; }
+
+  // True when output 0 is input 0 under another shape: no kernel runs.
+  virtual bool is_view() const { return false; }
+
+  // Inputs (variables) that the kernel updates.
+  virtual std::vector<int> mutates() const { return {}; }
+
+  virtual Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                         const PrepareOptions& options) const = 0;
+};
+
+// Sum of the bytes of all inputs and outputs.
+int64_t moved_bytes(std::span<const ValueType> inputs, std::span<const ValueType> outputs);
+
+// Throws "<operation>: takes 3 inputs, was given 2" unless the counts agree.
+void check_input_count(const Operation& operation, std::span<const ValueType> inputs, size_t expected);
+
+}  // namespace fer

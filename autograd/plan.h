@@ -1,0 +1,71 @@
+// The plan: which operations run, in what order, on which bytes. Pure integer work; nothing is allocated.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/graph.h"
+
+namespace fer {
+
+struct PlanOptions {
+  bool fuse = true;
+  bool share = true;      // values that never live at once share bytes; false gives each its own, the planner's oracle
+  bool in_place = true;   // elementwise results take over the bytes of an input that dies there
+  bool guard = false;     // 64 bytes of fence on both sides of every value, which the executor checks (tests)
+  PrepareOptions kernels;
+};
+
+struct PlannedValue {
+  ValueType type;
+  ValueKind kind = ValueKind::result;
+  std::string name;
+  Initializer initializer;
+  int64_t offset = -1;     // in the arena; -1 for variables, residents and values nobody needs
+  int first = 0, last = 0;  // nodes during which its bytes are taken (inputs from -1, outputs of the plan to the end)
+};
+
+struct PlannedNode {
+  std::shared_ptr<const Operation> operation;
+  std::vector<int> inputs, outputs;  // of values()
+  std::string scope;
+  Phase phase = Phase::forward;
+  Cost cost;
+  Kernel kernel;
+  int64_t workspace_offset = 0;
+};
+
+class Plan {
+ public:
+  const std::vector<PlannedNode>& nodes() const { return nodes_; }
+  // Indexed by Value::id() of the graph.
+  const std::vector<PlannedValue>& values() const { return values_; }
+  const std::vector<int>& outputs() const { return outputs_; }
+
+  // Bytes of the arena: inputs, results and workspace.
+  int64_t peak_bytes() const { return peak_bytes_; }
+  // The largest sum of values (and workspace) that live at once: no placement can need less.
+  int64_t lower_bound_bytes() const { return lower_bound_bytes_; }
+  // Bytes of the variables the plan reads or updates.
+  int64_t variable_bytes() const;
+  Cost total_cost() const;
+  bool guarded() const { return guarded_; }
+
+ private:
+  friend class Planner;
+  std::vector<PlannedNode> nodes_;
+  std::vector<PlannedValue> values_;
+  std::vector<int> outputs_;
+  int64_t peak_bytes_ = 0;
+  int64_t lower_bound_bytes_ = 0;
+  bool guarded_ = false;
+};
+
+// Plans the nodes that `outputs` need. Bytes of fences on each side of a value in a guarded plan:
+constexpr int64_t guard_bytes = memory_alignment;
+
+Plan make_plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options = {});
+
+}  // namespace fer

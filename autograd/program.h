@@ -1,0 +1,30 @@
+// What planning works on: a copy of a graph's nodes that passes may drop and rewrite.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "autograd/graph.h"
+
+namespace fer {
+
+struct Program {
+  std::vector<Node> nodes;           // in the order they run
+  std::vector<ValueRecord> values;   // ids as in the graph; `producer` is not kept up
+  std::vector<int> outputs;
+
+  // For every value, the nodes that read it.
+  std::vector<std::vector<int>> readers() const;
+  // For every value, the node that makes it, or -1.
+  std::vector<int> producers() const;
+  bool is_output(int value) const;
+};
+
+// Drops the nodes that no output needs.
+void drop_dead_nodes(Program& program);
+
+// Replaces groups of nodes by fused ones: batch-norm with the residual and activation that follow (and the activation's
+// gradient with batch-norm's), and clamp(x + epsilon * sign(g)) by one sign step.
+void fuse(Program& program);
+
+}  // namespace fer

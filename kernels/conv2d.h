@@ -1,0 +1,53 @@
+// Dense two-dimensional convolution on NHWC images, and its two gradients. Also the parameters depthwise shares.
+#pragma once
+
+#include <string_view>
+
+#include "kernels/prepared.h"
+#include "tensor/view.h"
+
+namespace fer {
+
+struct Padding {
+  int64_t top = 0, bottom = 0, left = 0, right = 0;
+  bool operator==(const Padding&) const = default;
+};
+
+struct Conv2dParams {
+  int64_t stride = 1;
+  Padding padding = {};
+};
+
+// The same amount on all sides, as PyTorch pads.
+Padding symmetric_padding(int64_t amount);
+
+// TensorFlow's 'same': total max((ceil(in/stride) - 1) stride + kernel - in, 0), the smaller half first.
+Padding same_padding(int64_t height, int64_t width, int64_t kernel, int64_t stride);
+
+// Output extent of one dimension; throws naming `who` when the kernel is larger than the padded input.
+int64_t window_extent(std::string_view who, int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t stride);
+
+// Plain loops, any scalar: the reference. x [N,H,W,I], w [O,kh,kw,I], b [O] or null, y [N,OH,OW,O]. All overwrite.
+template <class T>
+void conv2d_forward(const Conv2dParams& params, View<const T> x, View<const T> w, View<const T> b, View<T> y);
+template <class T>
+void conv2d_backward_data(const Conv2dParams& params, View<const T> w, View<const T> dy, View<T> dx);
+template <class T>  // db may be null: the bias' gradient is not wanted
+void conv2d_backward_weight(const Conv2dParams& params, View<const T> x, View<const T> dy, View<T> dw, View<T> db);
+
+// The same in f32, made ready for fixed shapes, by oneDNN or by matrix products where those are faster. db of
+// Conv2dBackwardWeight may be null even when prepared with a bias.
+using Conv2dForward = Prepared<void(View<const float> x, View<const float> w, View<const float> b, View<float> y,
+                                    std::byte* workspace)>;
+using Conv2dBackwardData =
+    Prepared<void(View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace)>;
+using Conv2dBackwardWeight = Prepared<void(View<const float> x, View<const float> dy, View<float> dw, View<float> db,
+                                           std::byte* workspace)>;
+Conv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
+                                     bool bias);
+Conv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
+                                                const Shape& dx);
+Conv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,
+                                                    const Shape& dw, bool bias);
+
+}  // namespace fer

@@ -1,0 +1,57 @@
+#include "kernels/activation.h"
+
+#include "tensor/parallel.h"
+
+namespace fer {
+
+namespace {
+
+constexpr int64_t grain = 1 << 14;
+
+// f' from what was saved: the result y, or x for silu.
+template <Activation activation, class T>
+T slope_from_saved(T saved) {
+  if constexpr (activation == Activation::sigmoid) {
+    return saved * (T(1) - saved);
+  } else if constexpr (activation == Activation::tanh) {
+    return T(1) - saved * saved;
+  } else {
+    return activation_slope<activation>(saved);  // relu and relu6: the same from y as from x
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Activation activation) {
+  constexpr std::string_view names[] = {"identity", "relu", "relu6", "silu", "sigmoid", "tanh"};
+  return names[static_cast<int>(activation)];
+}
+
+template <class T>
+void activation_forward(Activation activation, View<const T> x, View<T> y) {
+  with_activation(activation, [&](auto a) {
+    parallel_for(x.size(), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        y.data[i] = activation_value<a.value>(x.data[i]);
+      }
+    });
+  });
+}
+
+template <class T>
+void activation_backward(Activation activation, View<const T> saved, View<const T> dy, View<T> dx) {
+  with_activation(activation, [&](auto a) {
+    parallel_for(dx.size(), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        dx.data[i] = dy.data[i] * slope_from_saved<a.value>(saved.data[i]);
+      }
+    });
+  });
+}
+
+template void activation_forward(Activation, View<const float>, View<float>);
+template void activation_forward(Activation, View<const double>, View<double>);
+template void activation_backward(Activation, View<const float>, View<const float>, View<float>);
+template void activation_backward(Activation, View<const double>, View<const double>, View<double>);
+
+}  // namespace fer

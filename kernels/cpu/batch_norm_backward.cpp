@@ -1,0 +1,168 @@
+#include <cmath>
+
+#include "kernels/batch_norm.h"
+#include "kernels/cpu/batch_norm_rows.h"
+
+namespace fer {
+
+using namespace batch_norm_rows;
+
+namespace {
+
+// dz from dy and the centred x; the forward pass computes z by the same formula.
+template <Activation activation, class T>
+inline T pre_activation_gradient(T dy, T centred, T scale, T beta) {
+  if constexpr (activation == Activation::identity) {
+    return dy;
+  } else {
+    return dy * activation_slope<activation>(centred * scale + beta);
+  }
+}
+
+// workspace.first = sum of dz (x - mean), workspace.second = sum of dz.
+template <class T>
+void sum_gradients(Activation activation, View<const T> dy, View<const T> x, const T* mean, const T* scale,
+                   const T* beta, int64_t rows, int64_t channels, Workspace<T>& workspace) {
+  with_activation(activation, [&](auto f) {
+    parallel_parts(rows, row_grain(channels), [&](int64_t begin, int64_t end, int part) {
+      Workspace<T> own = workspace;
+      const PartSums<T> sums = own.part(part, channels);
+      std::fill_n(sums.first, channels, 0.0);
+      std::fill_n(sums.second, channels, 0.0);
+      for (; begin < end; begin += block_rows) {
+        const T* const value = x.data + begin * channels;
+        const T* const slope = dy.data + begin * channels;
+        sum_block(std::min(block_rows, end - begin), channels, sums.block_first, sums.block_second,
+                  [=](int64_t at, int64_t c, T& first, T& second) {
+                    const T centred = value[at] - mean[c];
+                    const T dz = pre_activation_gradient<decltype(f)::value>(slope[at], centred, scale[c], beta[c]);
+                    first += dz * centred;
+                    second += dz;
+                  });
+#pragma omp simd
+        for (int64_t c = 0; c < channels; ++c) {
+          sums.first[c] += sums.block_first[c];
+          sums.second[c] += sums.block_second[c];
+        }
+      }
+    });
+  });
+  const int parts = part_count(rows, channels);
+  std::fill_n(workspace.first, channels, 0.0);
+  std::fill_n(workspace.second, channels, 0.0);
+  for (int part = 0; part < parts; ++part) {
+    const PartSums<T> sums = workspace.part(part, channels);
+    for (int64_t c = 0; c < channels; ++c) {
+      workspace.first[c] += sums.first[c];
+      workspace.second[c] += sums.second[c];
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void batch_norm_training_backward(Activation activation, View<const T> dy, View<const T> x, View<const T> mean,
+                                  View<const T> inverse_std, View<const T> gamma, View<const T> beta, View<T> dx,
+                                  View<T> dgamma, View<T> dbeta, std::byte* memory) {
+  const int64_t channels = gamma.size();
+  const int64_t rows = x.size() / channels;
+  Workspace<T> workspace(memory, channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    workspace.scale[c] = inverse_std.data[c] * gamma.data[c];
+  }
+  sum_gradients(activation, dy, x, mean.data, workspace.scale, beta.data, rows, channels, workspace);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double inverse = inverse_std.data[c];
+    const double share = inverse * gamma.data[c] / static_cast<double>(rows);
+    workspace.slope[c] = static_cast<T>(-share * inverse * inverse * workspace.first[c]);
+    workspace.constant[c] = static_cast<T>(-share * workspace.second[c]);
+    if (dgamma.data != nullptr) {
+      dgamma.data[c] = static_cast<T>(inverse * workspace.first[c]);
+    }
+    if (dbeta.data != nullptr) {
+      dbeta.data[c] = static_cast<T>(workspace.second[c]);
+    }
+  }
+  if (dx.data == nullptr) {
+    return;
+  }
+  with_activation(activation, [&](auto f) {
+    for_rows_backwards(rows, channels, [&](int64_t begin, int64_t end) {
+      const T *const centre = mean.data, *const scale = workspace.scale, *const shift = beta.data;
+      const T *const slope = workspace.slope, *const constant = workspace.constant;
+      for (int64_t at = begin * channels; at < end * channels; at += channels) {
+        const T* const value = x.data + at;
+        const T* const from = dy.data + at;
+        T* const to = dx.data + at;
+#pragma omp simd
+        for (int64_t c = 0; c < channels; ++c) {
+          const T centred = value[c] - centre[c];
+          const T dz = pre_activation_gradient<f.value>(from[c], centred, scale[c], shift[c]);
+          to[c] = dz * scale[c] + (centred * slope[c] + constant[c]);
+        }
+      }
+    });
+  });
+}
+
+template <class T>
+void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, View<const T> dy,
+                                   View<const T> x, View<const T> gamma, View<const T> beta, View<const T> running_mean,
+                                   View<const T> running_var, View<T> dx, View<T> dgamma, View<T> dbeta,
+                                   std::byte* memory) {
+  const int64_t channels = gamma.size();
+  const int64_t rows = dy.size() / channels;
+  Workspace<T> workspace(memory, channels);
+  const T* const mean = running_mean.data;
+  const T* const scale = workspace.scale;
+  for (int64_t c = 0; c < channels; ++c) {
+    workspace.scale[c] = static_cast<T>(gamma.data[c] / std::sqrt(running_var.data[c] + params.epsilon));
+  }
+  if (dgamma.data != nullptr || dbeta.data != nullptr) {
+    sum_gradients(activation, dy, x, mean, scale, beta.data, rows, channels, workspace);
+    for (int64_t c = 0; c < channels; ++c) {
+      if (dgamma.data != nullptr) {
+        dgamma.data[c] = static_cast<T>(workspace.first[c] / std::sqrt(running_var.data[c] + params.epsilon));
+      }
+      if (dbeta.data != nullptr) {
+        dbeta.data[c] = static_cast<T>(workspace.second[c]);
+      }
+    }
+  }
+  if (dx.data == nullptr) {
+    return;
+  }
+  with_activation(activation, [&](auto f) {
+    for_rows_backwards(rows, channels, [&](int64_t begin, int64_t end) {
+      for (int64_t at = begin * channels; at < end * channels; at += channels) {
+        const T* const from = dy.data + at;
+        T* const to = dx.data + at;
+        if constexpr (f.value == Activation::identity) {
+#pragma omp simd
+          for (int64_t c = 0; c < channels; ++c) {
+            to[c] = from[c] * scale[c];
+          }
+        } else {
+          const T* const value = x.data + at;
+#pragma omp simd
+          for (int64_t c = 0; c < channels; ++c) {
+            to[c] = scale[c] * pre_activation_gradient<f.value>(from[c], value[c] - mean[c], scale[c], beta.data[c]);
+          }
+        }
+      }
+    });
+  });
+}
+
+#define FER_INSTANTIATE(T)                                                                                           \
+  template void batch_norm_training_backward(Activation, View<const T>, View<const T>, View<const T>, View<const T>, \
+                                             View<const T>, View<const T>, View<T>, View<T>, View<T>, std::byte*);   \
+  template void batch_norm_inference_backward(const BatchNormParams&, Activation, View<const T>, View<const T>,      \
+                                              View<const T>, View<const T>, View<const T>, View<const T>, View<T>,   \
+                                              View<T>, View<T>, std::byte*);
+FER_INSTANTIATE(float)
+FER_INSTANTIATE(double)
+#undef FER_INSTANTIATE
+
+}  // namespace fer

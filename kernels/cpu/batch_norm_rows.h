@@ -1,0 +1,106 @@
+// What the forward and backward passes of batch normalisation share: their workspace and their loops over rows.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/batch_norm.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+
+namespace fer::batch_norm_rows {
+
+constexpr int64_t grain = 1 << 14;  // elements
+
+constexpr int64_t block_rows = 64;  // rows whose sums are kept in T before they join the double sums
+
+// One thread's double sums and its current block's.
+template <class T>
+struct PartSums {
+  double* first;
+  double* second;
+  T* block_first;
+  T* block_second;
+};
+
+// Rows below which another thread is not worth starting, and how many parts parallel_parts makes of them.
+inline int64_t row_grain(int64_t channels) { return std::max<int64_t>(1, grain / channels); }
+inline int part_count(int64_t rows, int64_t channels) {
+  return static_cast<int>(std::min<int64_t>(std::max<int64_t>(1, rows / row_grain(channels)), thread_count()));
+}
+
+// The workspace, cut up.
+template <class T>
+struct Workspace {
+  Workspace(std::byte* memory, int64_t channels) : memory_(memory) {
+    mean = take<T>(channels);
+    scale = take<T>(channels);
+    constant = take<T>(channels);
+    slope = take<T>(channels);
+    first = take<double>(channels);
+    second = take<double>(channels);
+    parts_ = bytes_;
+    take<double>(channels), take<double>(channels), take<T>(channels), take<T>(channels);
+    part_bytes_ = bytes_ - parts_;
+  }
+
+  PartSums<T> part(int part, int64_t channels) {
+    bytes_ = parts_ + part * part_bytes_;
+    return {take<double>(channels), take<double>(channels), take<T>(channels), take<T>(channels)};
+  }
+
+  int64_t bytes_for(int parts) const { return parts_ + parts * part_bytes_; }
+
+  T *mean, *scale, *constant, *slope;
+  double *first, *second;
+
+ private:
+  template <class U>
+  U* take(int64_t count) {
+    U* const result = memory_ == nullptr ? nullptr : reinterpret_cast<U*>(memory_ + bytes_);
+    bytes_ += round_up(count * static_cast<int64_t>(sizeof(U)), memory_alignment);
+    return result;
+  }
+
+  std::byte* memory_;
+  int64_t bytes_ = 0, parts_ = 0, part_bytes_ = 0;
+};
+
+// first[c] and second[c] = sums over `rows` rows of what term(position, c, first, second) adds for each element.
+template <class T, class Term>
+void sum_block(int64_t rows, int64_t channels, T* first, T* second, Term term) {
+  std::fill_n(first, channels, T(0));
+  std::fill_n(second, channels, T(0));
+  int64_t row = 0;
+  for (; row + 4 <= rows; row += 4) {
+    const int64_t at = row * channels;
+#pragma omp simd
+    for (int64_t c = 0; c < channels; ++c) {
+      T a = 0, b = 0;
+      term(at + c, c, a, b);
+      term(at + channels + c, c, a, b);
+      term(at + 2 * channels + c, c, a, b);
+      term(at + 3 * channels + c, c, a, b);
+      first[c] += a;
+      second[c] += b;
+    }
+  }
+  for (; row < rows; ++row) {
+#pragma omp simd
+    for (int64_t c = 0; c < channels; ++c) {
+      term(row * channels + c, c, first[c], second[c]);
+    }
+  }
+}
+
+// Calls body(begin, end) for pieces of rows, each thread's last rows first: after a pass over the data they are the
+// ones still in the cache.
+template <class Body>
+void for_rows_backwards(int64_t rows, int64_t channels, Body body) {
+  parallel_for(rows, row_grain(channels), [&](int64_t begin, int64_t end) {
+    for (; end > begin; end -= block_rows) {
+      body(std::max(begin, end - block_rows), end);
+    }
+  });
+}
+
+}  // namespace fer::batch_norm_rows

@@ -1,0 +1,18 @@
+// Kernels made ready for fixed shapes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace fer {
+
+// `run` takes the kernel's views and, last, a workspace of at least `workspace_bytes` aligned to memory_alignment. It
+// allocates nothing that grows with the shapes. It keeps state: one run at a time.
+template <class Signature>
+struct Prepared {
+  std::function<Signature> run;
+  int64_t workspace_bytes = 0;
+};
+
+}  // namespace fer

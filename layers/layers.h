@@ -1,0 +1,83 @@
+// The layers networks are made of. Each makes its variables in its constructor and records its operations when called.
+#pragma once
+
+#include <optional>
+
+#include "layers/module.h"
+
+namespace fer {
+
+struct ConvOptions {
+  int64_t kernel = 3;
+  int64_t stride = 1;
+  int64_t padding = 0;        // symmetric
+  bool same = false;          // TensorFlow's 'same' instead of `padding`
+  bool bias = true;
+};
+
+// weight [out,kernel,kernel,in], bias [out].
+class Conv2d {
+ public:
+  Conv2d(Scope scope, int64_t in, int64_t out, const ConvOptions& options);
+  Value operator()(Value x) const;
+
+ private:
+  ConvOptions options_;
+  std::string name_;
+  Value weight_;
+  std::optional<Value> bias_;
+};
+
+// weight [kernel,kernel,channels].
+class DepthwiseConv2d {
+ public:
+  DepthwiseConv2d(Scope scope, int64_t channels, const ConvOptions& options);
+  Value operator()(Value x) const;
+
+ private:
+  ConvOptions options_;
+  std::string name_;
+  Value weight_;
+  std::optional<Value> bias_;
+};
+
+// weight [out,in], bias [out]; x is flattened to [N,in].
+class Linear {
+ public:
+  Linear(Scope scope, int64_t in, int64_t out);
+  Value operator()(Value x) const;
+
+ private:
+  std::string name_;
+  Value weight_;
+  Value bias_;
+};
+
+// weight (gamma) and bias (beta), running_mean and running_var.
+class BatchNorm {
+ public:
+  BatchNorm(Scope scope, int64_t channels, const BatchNormParams& params = {});
+  Value operator()(Value x, Mode mode) const;
+
+ private:
+  BatchNormParams params_;
+  std::string name_;
+  Value gamma_, beta_, running_mean_, running_var_;
+};
+
+// Dropout in training, nothing in evaluation.
+Value dropout(Value x, double rate, Mode mode);
+
+// Global average pooling, then Linear(channels -> reduced), `middle`, Linear(reduced -> channels), sigmoid, gate
+// (Hu et al., 2018).
+class SqueezeExcite {
+ public:
+  SqueezeExcite(Scope reduce, Scope expand, int64_t channels, int64_t reduced, Activation middle);
+  Value operator()(Value x) const;
+
+ private:
+  Linear reduce_, expand_;
+  Activation middle_;
+};
+
+}  // namespace fer
