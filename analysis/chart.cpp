@@ -93,7 +93,9 @@ std::string band_svg(const ChartSeries& series, const Axes& axes, size_t index) 
       low = number(axes.column(point.x)) + "," + number(axes.row(*point.low)) + " " + low;
     }
   }
-  return high.empty() ? "" : "<polygon class=\"band-" + std::to_string(index % colours + 1) + "\" points=\"" + high + low + "\"/>";
+  return high.empty()
+             ? ""
+             : "<polygon class=\"band-" + std::to_string(index % colours + 1) + "\" points=\"" + high + low + "\"/>";
 }
 
 std::string series_svg(const ChartSeries& series, const Axes& axes, size_t index) {
@@ -131,8 +133,11 @@ nlohmann::json chart_json(const Chart& chart, const Axes& axes) {
     }
     series.push_back({{"name", one.name}, {"points", points}, {"band", band}});
   }
-  return {{"x", chart.x_label},      {"fraction", chart.fraction}, {"logarithmic", chart.logarithmic},
-          {"axes", axes.json()}, {"series", series}};
+  return {{"x", chart.x_label},
+          {"fraction", chart.fraction},
+          {"logarithmic", chart.logarithmic},
+          {"axes", axes.json()},
+          {"series", series}};
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
 // Line charts of the report: drawn here as SVG, redrawn in the browser by Chart.js (with read-out) where it is present.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 namespace fer {
 
@@ -21,7 +20,7 @@ struct ChartSeries {
 
 struct Chart {
   std::string title;
-  std::string note;     // what the figure means, one line; may be empty
+  std::string note;  // what the figure means, one line; may be empty
   std::string x_label;
   bool fraction = false;     // y is a fraction, labelled in percent
   bool from_zero = false;    // the y axis begins at 0

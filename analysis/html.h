@@ -1,11 +1,10 @@
 // The small pieces every part of the report is made of.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json.hpp>
 
 #include "tensor/tensor.h"
 

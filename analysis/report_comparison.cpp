@@ -25,8 +25,8 @@ std::string score_row(const std::string& label, const std::vector<std::optional<
       text += "<td class=\"number\">–</td>";
       continue;
     }
-    text += "<td class=\"number\"><b>" + percent(scores[i]->value) + "</b><small>" + percent_range(scores[i]->interval) +
-            "</small>";
+    text += "<td class=\"number\"><b>" + percent(scores[i]->value) + "</b><small>" +
+            percent_range(scores[i]->interval) + "</small>";
     if (i > 0 && scores[0]) {
       text += "<small class=\"change\">" + points(scores[i]->value - scores[0]->value) + "</small>";
     }
@@ -91,9 +91,8 @@ std::string score_rows(const std::vector<RunReport>& runs) {
 }
 
 std::string cost_rows(const std::vector<RunReport>& runs) {
-  std::string text = text_row("Model", each(runs, [](const RunReport& run) {
-                                return setting(run.run, "model").value_or("");
-                              }));
+  std::string text =
+      text_row("Model", each(runs, [](const RunReport& run) { return setting(run.run, "model").value_or(""); }));
   text += text_row("Epochs", each(runs, [](const RunReport& run) {
                      return run.epochs.empty() ? std::string() : std::to_string(run.epochs.size());
                    }));
@@ -129,11 +128,17 @@ std::string cost_rows(const std::vector<RunReport>& runs) {
 
 // The curves of all runs in one figure, where two runs or more have them.
 std::string shared_curves(const std::vector<RunReport>& runs, ChartBook& book) {
-  Chart accuracy{.title = "Validation accuracy", .note = "One point an epoch.", .x_label = "epoch", .fraction = true,
+  Chart accuracy{.title = "Validation accuracy",
+                 .note = "One point an epoch.",
+                 .x_label = "epoch",
+                 .fraction = true,
                  .series = {}};
   Chart robust{.title = "Robust accuracy against eps",
                .note = "eps is the largest change of a pixel, of 1; 0 is no attack. Bands are 95% intervals.",
-               .x_label = "eps", .fraction = true, .from_zero = true, .series = {}};
+               .x_label = "eps",
+               .fraction = true,
+               .from_zero = true,
+               .series = {}};
   for (const RunReport& run : runs) {
     if (ChartSeries series = epoch_series(run, "validation_accuracy", run.name); !series.points.empty()) {
       accuracy.series.push_back(std::move(series));

@@ -85,22 +85,30 @@ ChartSeries epoch_series(const RunReport& run, const std::string& key, std::stri
 std::string learning_curves(const RunReport& run, ChartBook& book) {
   std::string figures;
   if (std::vector<ChartSeries> loss = series_ending_in(run, "_loss"); !loss.empty()) {
-    figures += book.figure({.title = "Loss", .note = "Cross-entropy; lower is better.", .x_label = "epoch",
-                            .series = std::move(loss)});
+    figures += book.figure(
+        {.title = "Loss", .note = "Cross-entropy; lower is better.", .x_label = "epoch", .series = std::move(loss)});
   }
   if (std::vector<ChartSeries> accuracy = series_ending_in(run, "_accuracy"); !accuracy.empty()) {
-    figures += book.figure({.title = "Accuracy", .note = "Share of images classified right.", .x_label = "epoch",
-                            .fraction = true, .series = std::move(accuracy)});
+    figures += book.figure({.title = "Accuracy",
+                            .note = "Share of images classified right.",
+                            .x_label = "epoch",
+                            .fraction = true,
+                            .series = std::move(accuracy)});
   }
   if (ChartSeries rate = epoch_series(run, "learning_rate", "learning rate"); !rate.points.empty()) {
     const bool logarithmic = spans_decades(rate);
-    figures += book.figure({.title = "Learning rate", .note = "Step size of the optimizer.", .x_label = "epoch",
-                            .from_zero = !logarithmic, .logarithmic = logarithmic, .series = {std::move(rate)}});
+    figures += book.figure({.title = "Learning rate",
+                            .note = "Step size of the optimizer.",
+                            .x_label = "epoch",
+                            .from_zero = !logarithmic,
+                            .logarithmic = logarithmic,
+                            .series = {std::move(rate)}});
   }
   if (figures.empty()) {
     return "";
   }
-  return section("Learning curves", best_epoch(run) + "A gap that widens between training and validation is overfitting.",
+  return section("Learning curves",
+                 best_epoch(run) + "A gap that widens between training and validation is overfitting.",
                  "<div class=\"charts\">" + figures + "</div>");
 }
 
@@ -121,7 +129,8 @@ std::vector<ChartSeries> eps_series(const RunReport& run) {
       series.points.push_back({0, first.clean_accuracy, first.clean_interval.low, first.clean_interval.high});
     }
     for (const auto& [eps, attack] : strengths) {
-      series.points.push_back({eps, attack->robust_accuracy, attack->robust_interval.low, attack->robust_interval.high});
+      series.points.push_back(
+          {eps, attack->robust_accuracy, attack->robust_interval.low, attack->robust_interval.high});
     }
     result.push_back(std::move(series));
   }

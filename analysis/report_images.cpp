@@ -16,10 +16,10 @@ namespace {
 
 // How far an attack moved the pixels, and how the difference is drawn.
 struct Perturbation {
-  Tensor picture;          // u8, grey 128 where nothing changed
-  double factor = 1;       // amplification of the picture
-  double largest = 0;      // change of one value, of [0,1]
-  int64_t changed = 0;     // pixels with any change
+  Tensor picture;       // u8, grey 128 where nothing changed
+  double factor = 1;    // amplification of the picture
+  double largest = 0;   // change of one value, of [0,1]
+  int64_t changed = 0;  // pixels with any change
   int64_t pixels = 0;
 };
 
@@ -117,8 +117,9 @@ std::string gallery(const RunReport& run) {
   }
   return section("Faces and predictions",
                  "The predicted class with the network's confidence under each face; a cross and a broken frame mark "
-                 "the wrong ones. " + grouped(right) + " of the " +
-                     grouped(static_cast<int64_t>(run.samples.size())) + " shown are right.",
+                 "the wrong ones. " +
+                     grouped(right) + " of the " + grouped(static_cast<int64_t>(run.samples.size())) +
+                     " shown are right.",
                  "<div class=\"gallery\">" + faces + "</div>");
 }
 

@@ -47,7 +47,7 @@ std::string scores_cells(const ClassScores& scores, const std::string& recall_de
 // One count with its share of the row. The share sets the heat.
 std::string confusion_cell(int64_t count, int64_t total, bool diagonal) {
   const double share = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0;
-  const char* kind = share >= 0.5 ? (diagonal ? " class=\"hot right\"" : " class=\"hot\"") : diagonal ? " class=\"right\"" : "";
+  const char* kind = diagonal ? " class=\"right\"" : "";
   return "<td" + std::string(kind) + " style=\"--heat:" + fixed(share, 3) + "\"><b>" + grouped(count) + "</b><span>" +
          (total > 0 ? percent(share) : "–") + "</span></td>";
 }
@@ -61,8 +61,8 @@ std::string main_confusion(const Evaluation& test) {
       const int64_t count = test.confusion[t][p], support = test.per_class[t].support;
       if (t != p && support > 0 && static_cast<double>(count) / static_cast<double>(support) > worst) {
         worst = static_cast<double>(count) / static_cast<double>(support);
-        text = " Most frequent mistake: " + test.classes[t] + " taken for " + test.classes[p] + ", " +
-               percent(worst) + " of its images.";
+        text = " Most frequent mistake: " + test.classes[t] + " taken for " + test.classes[p] + ", " + percent(worst) +
+               " of its images.";
       }
     }
   }
@@ -93,14 +93,15 @@ std::string headline(const RunReport& run) {
                       grouped(attack->n) + " images");
   }
   if (run.test) {
-    tiles += tile("Macro F1", percent(run.test->macro.f1), "mean over " + std::to_string(run.test->classes.size()) +
-                                                               " classes, each counted alike");
+    tiles += tile("Macro F1", percent(run.test->macro.f1),
+                  "mean over " + std::to_string(run.test->classes.size()) + " classes, each counted alike");
     tiles += tile("Loss", fixed(run.test->loss, 3), "mean cross-entropy, in nats");
   }
   if (tiles.empty()) {
     return "<p class=\"note\">This run has not been evaluated on a test set yet.</p>\n";
   }
-  return "<dl class=\"tiles\">" + tiles + "</dl><p class=\"note\">Ranges are 95% Wilson intervals: how far the figure "
+  return "<dl class=\"tiles\">" + tiles +
+         "</dl><p class=\"note\">Ranges are 95% Wilson intervals: how far the figure "
          "could move with another test set of this size. They do not cover a change of seed or of data.</p>\n";
 }
 
@@ -110,7 +111,8 @@ std::string confusion_matrix(const RunReport& run) {
   }
   const Evaluation& test = *run.test;
   std::string table = "<div class=\"scroll\"><table class=\"confusion\"><thead><tr><td></td><th colspan=\"" +
-                      std::to_string(test.classes.size()) + "\" scope=\"colgroup\" class=\"axis\">predicted</th></tr>"
+                      std::to_string(test.classes.size()) +
+                      "\" scope=\"colgroup\" class=\"axis\">predicted</th></tr>"
                       "<tr><th class=\"axis corner\">true</th>";
   for (const std::string& name : test.classes) {
     table += "<th scope=\"col\"><span>" + escape(name) + "</span></th>";
@@ -125,7 +127,8 @@ std::string confusion_matrix(const RunReport& run) {
   }
   return section("Confusion matrix",
                  "Each row holds the images of one true class: the count, and its share of the row. Outlined cells on "
-                 "the diagonal are right." + main_confusion(test),
+                 "the diagonal are right." +
+                     main_confusion(test),
                  table + "</tbody></table></div>");
 }
 
@@ -134,12 +137,14 @@ std::string class_table(const RunReport& run) {
     return "";
   }
   const Evaluation& test = *run.test;
-  std::string table = "<div class=\"scroll\"><table class=\"scores\"><thead><tr><th scope=\"col\">Class</th>"
-                      "<th scope=\"col\">Precision</th><th scope=\"col\">Recall</th><th scope=\"col\">F1</th>"
-                      "<th scope=\"col\" class=\"number\">Images</th></tr></thead><tbody>";
+  std::string table =
+      "<div class=\"scroll\"><table class=\"scores\"><thead><tr><th scope=\"col\">Class</th>"
+      "<th scope=\"col\">Precision</th><th scope=\"col\">Recall</th><th scope=\"col\">F1</th>"
+      "<th scope=\"col\" class=\"number\">Images</th></tr></thead><tbody>";
   for (size_t c = 0; c < test.classes.size(); ++c) {
     const ClassScores& scores = test.per_class[c];
-    const std::string range = "<small>" + percent_range(wilson_interval(test.confusion[c][c], scores.support)) + "</small>";
+    const std::string range =
+        "<small>" + percent_range(wilson_interval(test.confusion[c][c], scores.support)) + "</small>";
     table += "<tr><th scope=\"row\">" + escape(scores.name) + "</th>" + scores_cells(scores, range) + "</tr>";
   }
   table += "</tbody><tfoot><tr><th scope=\"row\">Mean of classes</th>" + scores_cells(test.macro) +

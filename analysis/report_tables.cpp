@@ -13,8 +13,8 @@ namespace {
 // An accuracy on a track from 0 to 100%: a dot, and a bar as wide as its interval.
 std::string range_row(const char* kind, double value, const Interval& interval) {
   return std::string("<span class=\"range ") + kind + "\"><i style=\"left:" + fixed(100 * interval.low, 1) +
-         "%;width:" + fixed(100 * (interval.high - interval.low), 1) + "%\"></i><em style=\"left:" +
-         fixed(100 * value, 1) + "%\"></em></span>";
+         "%;width:" + fixed(100 * (interval.high - interval.low), 1) +
+         "%\"></i><em style=\"left:" + fixed(100 * value, 1) + "%\"></em></span>";
 }
 
 std::string accuracy_cell(double value, const Interval& interval) {
@@ -28,9 +28,9 @@ std::string attack_row(const RobustEvaluation& attack) {
          range_row("clean", attack.clean_accuracy, attack.clean_interval) +
          range_row("robust", attack.robust_accuracy, attack.robust_interval) + "</td><td class=\"number\">" +
          percent(attack.success_rate) + "</td><td class=\"number\">" +
-         (attack.queries > 0 ? fixed(attack.queries, attack.queries < 100 ? 1 : 0) : "–") + "</td><td class=\"number\">" +
-         grouped(attack.n) + "</td><td class=\"number\">" + (attack.seconds > 0 ? duration(attack.seconds) : "–") +
-         "</td></tr>";
+         (attack.queries > 0 ? fixed(attack.queries, attack.queries < 100 ? 1 : 0) : "–") +
+         "</td><td class=\"number\">" + grouped(attack.n) + "</td><td class=\"number\">" +
+         (attack.seconds > 0 ? duration(attack.seconds) : "–") + "</td></tr>";
 }
 
 // run.json as rows, nested objects under their own heading.
@@ -40,7 +40,8 @@ void settings_rows(const nlohmann::json& object, const std::string& group, std::
     if (entry.value().is_object()) {
       settings_rows(entry.value(), group.empty() ? entry.key() : group + " / " + entry.key(), nested);
     } else {
-      rows += "<tr><th scope=\"row\">" + escape(entry.key()) + "</th><td>" + escape(plain(entry.value())) + "</td></tr>";
+      rows +=
+          "<tr><th scope=\"row\">" + escape(entry.key()) + "</th><td>" + escape(plain(entry.value())) + "</td></tr>";
     }
   }
   if (!rows.empty()) {
@@ -106,14 +107,18 @@ std::string robustness(const RunReport& run, ChartBook& book) {
     body += "<div class=\"charts\">" +
             book.figure({.title = "Accuracy against eps",
                          .note = "eps is the largest change of a pixel, of 1; 0 is no attack. Bands are 95% intervals.",
-                         .x_label = "eps", .fraction = true, .from_zero = true, .series = std::move(series)}) +
+                         .x_label = "eps",
+                         .fraction = true,
+                         .from_zero = true,
+                         .series = std::move(series)}) +
             "</div>";
   }
-  body += "<div class=\"scroll\"><table class=\"attacks\"><thead><tr><th scope=\"col\">Attack</th>"
-          "<th scope=\"col\" class=\"number\">Clean</th><th scope=\"col\" class=\"number\">Robust</th>"
-          "<th scope=\"col\" class=\"ranges\"><span>0%</span><span>100%</span></th>"
-          "<th scope=\"col\" class=\"number\">Success</th><th scope=\"col\" class=\"number\">Queries</th>"
-          "<th scope=\"col\" class=\"number\">Images</th><th scope=\"col\" class=\"number\">Time</th></tr></thead><tbody>";
+  body +=
+      "<div class=\"scroll\"><table class=\"attacks\"><thead><tr><th scope=\"col\">Attack</th>"
+      "<th scope=\"col\" class=\"number\">Clean</th><th scope=\"col\" class=\"number\">Robust</th>"
+      "<th scope=\"col\" class=\"ranges\"><span>0%</span><span>100%</span></th>"
+      "<th scope=\"col\" class=\"number\">Success</th><th scope=\"col\" class=\"number\">Queries</th>"
+      "<th scope=\"col\" class=\"number\">Images</th><th scope=\"col\" class=\"number\">Time</th></tr></thead><tbody>";
   for (const RobustEvaluation& attack : run.attacks) {
     body += attack_row(attack);
   }
@@ -142,8 +147,10 @@ std::string settings(const RunReport& run) {
   }
   std::string rows;
   settings_rows(run.run, "", rows);
-  return "<section><details><summary><h3>Settings</h3><span class=\"note\">Everything needed to repeat the run: options, "
-         "seed, versions, data digest.</span></summary><div class=\"groups\">" + rows + "</div></details></section>\n";
+  return "<section><details><summary><h3>Settings</h3><span class=\"note\">Everything needed to repeat the run: "
+         "options, "
+         "seed, versions, data digest.</span></summary><div class=\"groups\">" +
+         rows + "</div></details></section>\n";
 }
 
 }  // namespace fer::report

@@ -1,7 +1,5 @@
 #include "kernels/optimizer.h"
 
-#include <numeric>
-
 #include "autograd/ops.h"
 
 namespace fer {
@@ -132,6 +130,11 @@ Value optimizer_step(const OptimizerParams& params, Value learning_rate, std::sp
     fail("optimizer_step: was given ", parameters.size(), " parameters and ", gradients.size(), " gradients");
   }
   Graph& graph = parameters.front().graph();
+  for (Value parameter : parameters) {
+    if (graph.values()[static_cast<size_t>(parameter.id())].kind != ValueKind::variable) {
+      fail("optimizer_step: ", parameter.type(), " is not a variable; only variables can be updated");
+    }
+  }
   const Restore phase(graph.phase, Phase::update);
 
   const auto start = [](Tensor& state, RandomSequence&) { state.data<double>()[1] = 1; };
@@ -141,9 +144,6 @@ Value optimizer_step(const OptimizerParams& params, Value learning_rate, std::sp
   const auto add_moments = [&](const char* suffix) {
     for (Value parameter : parameters) {
       const ValueRecord record = graph.values()[static_cast<size_t>(parameter.id())];
-      if (record.kind != ValueKind::variable) {
-        fail("optimizer_step: ", record.type, " is not a variable; only variables can be updated");
-      }
       inputs.push_back(graph.variable(
           "optimizer." + record.name + suffix, record.type, [](Tensor&, RandomSequence&) {}, false));
     }

@@ -84,7 +84,7 @@ T row_loss(const CrossEntropyParams& params, const CrossEntropyTarget<T>& target
     }
     T total = 0;
     for (int64_t k = 0; k < classes; ++k) {
-      total += shares[k];
+      total += std::max(shares[k], T(0));
     }
     return -log_softmax(best) - std::log(shares[best] / total);
   }

@@ -1,3 +1,5 @@
+#include <memory>
+
 #include "kernels/linear.h"
 #include "kernels/onednn.h"
 

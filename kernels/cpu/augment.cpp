@@ -1,0 +1,163 @@
+#include "kernels/augment.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/parallel.h"
+
+namespace fer {
+
+namespace {
+
+// Noise is numbered from here on, far above the blocks that the draws use.
+constexpr uint64_t first_noise_block = uint64_t{1} << 48;
+
+double radians(double degrees) { return degrees * std::numbers::pi / 180; }
+
+// Rows of one image, resampled. Coordinates are clamped first, so that the four neighbours always exist; `one_channel`
+// lets the compiler gather several pixels at once.
+template <class T, bool one_channel>
+void resample(const AugmentDraw& draw, const T* x, T* y, int height, int width, int any_channels) {
+  const int channels = one_channel ? 1 : any_channels;
+  const T half_w = static_cast<T>(width - 1) / 2, half_h = static_cast<T>(height - 1) / 2;
+  const T last_x = static_cast<T>(width - 1), last_y = static_cast<T>(height - 1);
+  const T xx = static_cast<T>(draw.xx), yx = static_cast<T>(draw.yx);
+  const int to_right = width > 1 ? channels : 0, below = height > 1 ? width * channels : 0;
+  const int max_left = std::max(width - 2, 0), max_top = std::max(height - 2, 0);
+  for (int i = 0; i < height; ++i) {
+    const T v = static_cast<T>(i) - half_h;
+    const T x0 = static_cast<T>(draw.xy) * v + static_cast<T>(draw.x0) + half_w;
+    const T y0 = static_cast<T>(draw.yy) * v + static_cast<T>(draw.y0) + half_h;
+    T* row = y + static_cast<int64_t>(i) * width * channels;
+#pragma omp simd
+    for (int j = 0; j < width; ++j) {
+      const T u = static_cast<T>(j) - half_w;
+      const T at_x = std::min(std::max(xx * u + x0, T(0)), last_x);
+      const T at_y = std::min(std::max(yx * u + y0, T(0)), last_y);
+      const int left = std::min(static_cast<int>(at_x), max_left);
+      const int top = std::min(static_cast<int>(at_y), max_top);
+      const T right_share = at_x - static_cast<T>(left);
+      const T lower_share = at_y - static_cast<T>(top);
+      const int corner = (top * width + left) * channels;
+      for (int c = 0; c < channels; ++c) {
+        const T nw = x[corner + c], ne = x[corner + c + to_right];
+        const T sw = x[corner + c + below], se = x[corner + c + below + to_right];
+        const T upper = nw + right_share * (ne - nw), lower = sw + right_share * (se - sw);
+        row[j * channels + c] = upper + lower_share * (lower - upper);
+      }
+    }
+  }
+}
+
+// y = clamp(mean + contrast (y - mean) + brightness).
+template <class T>
+void adjust(const AugmentDraw& draw, T* y, int64_t size) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < size; ++i) {
+    sum += static_cast<double>(y[i]);
+  }
+  const double mean = sum / static_cast<double>(size);
+  const T factor = static_cast<T>(draw.contrast);
+  const T offset = static_cast<T>(mean * (1 - draw.contrast) + draw.brightness);
+#pragma omp simd
+  for (int64_t i = 0; i < size; ++i) {
+    y[i] = std::min(std::max(factor * y[i] + offset, T(0)), T(1));
+  }
+}
+
+template <class T>
+void erase(const AugmentDraw& draw, const Philox& random, int64_t n, T* y, int64_t height, int64_t width,
+           int64_t channels) {
+  const uint64_t first = first_noise_block + static_cast<uint64_t>(n * height * width / 4 + n);
+  for (int64_t row = draw.top; row < draw.bottom; ++row) {
+    for (int64_t column = draw.left; column < draw.right; ++column) {
+      const int64_t pixel = row * width + column;
+      const auto block = random.block(first + static_cast<uint64_t>(pixel / 4));
+      std::fill_n(y + pixel * channels, channels,
+                  static_cast<T>(Philox::to_uniform(block[static_cast<size_t>(pixel % 4)])));
+    }
+  }
+}
+
+}  // namespace
+
+bool changes_geometry(const AugmentParams& params) {
+  return params.rotation != 0 || params.shift != 0 || params.zoom != 0 || params.shear != 0 || params.flip;
+}
+
+bool changes_brightness(const AugmentParams& params) { return params.brightness != 0 || params.contrast != 0; }
+
+bool changes_anything(const AugmentParams& params) {
+  return changes_geometry(params) || changes_brightness(params) || params.erase != 0;
+}
+
+AugmentDraw draw_augmentation(const AugmentParams& params, const Philox& random, int64_t n, int64_t height,
+                              int64_t width) {
+  double uniform[16];
+  for (uint64_t block = 0; block < 4; ++block) {
+    const auto bits = random.block(4 * static_cast<uint64_t>(n) + block);
+    for (size_t i = 0; i < 4; ++i) {
+      uniform[4 * block + i] = static_cast<double>(Philox::to_uniform(bits[i]));
+    }
+  }
+  const auto about = [&](int number, double centre, double spread) {
+    return centre + spread * (2 * uniform[number] - 1);
+  };
+  const double h = static_cast<double>(height), w = static_cast<double>(width);
+  const double angle = radians(about(0, 0, params.rotation));
+  const double slant = std::tan(radians(about(1, 0, params.shear)));
+  const double scale = about(2, 1, params.zoom);
+  const double mirror = params.flip && uniform[5] < 0.5 ? -1 : 1;
+
+  AugmentDraw draw;  // mirror, then shear, then rotation, then zoom and shift
+  draw.xx = mirror * std::cos(angle) / scale;
+  draw.xy = (slant * std::cos(angle) - std::sin(angle)) / scale;
+  draw.yx = mirror * std::sin(angle) / scale;
+  draw.yy = (slant * std::sin(angle) + std::cos(angle)) / scale;
+  draw.x0 = about(3, 0, params.shift) * w;
+  draw.y0 = about(4, 0, params.shift) * h;
+  draw.brightness = about(6, 0, params.brightness);
+  draw.contrast = about(7, 1, params.contrast);
+
+  if (uniform[8] < params.erase) {  // Zhong et al., "Random erasing data augmentation", 2020: area, then aspect ratio
+    const double area = (0.02 + 0.18 * uniform[9]) * h * w;
+    const double aspect = std::exp((2 * uniform[10] - 1) * std::log(1 / 0.3));
+    const auto side = [](double length, int64_t limit) { return std::clamp<int64_t>(std::llround(length), 1, limit); };
+    const int64_t rows = side(std::sqrt(area * aspect), height), columns = side(std::sqrt(area / aspect), width);
+    draw.top = static_cast<int64_t>(uniform[11] * static_cast<double>(height - rows + 1));
+    draw.left = static_cast<int64_t>(uniform[12] * static_cast<double>(width - columns + 1));
+    draw.bottom = draw.top + rows;
+    draw.right = draw.left + columns;
+  }
+  return draw;
+}
+
+template <class T>
+void augment_forward(const AugmentParams& params, const Philox& random, View<const T> x, View<T> y) {
+  const int64_t height = x[1], width = x[2], channels = x[3], image = height * width * channels;
+  parallel_for(x[0], 1, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const AugmentDraw draw = draw_augmentation(params, random, n, height, width);
+      const T* source = x.data + n * image;
+      T* target = y.data + n * image;
+      if (!changes_geometry(params)) {
+        std::copy_n(source, image, target);
+      } else if (channels == 1) {
+        resample<T, true>(draw, source, target, static_cast<int>(height), static_cast<int>(width), 1);
+      } else {
+        resample<T, false>(draw, source, target, static_cast<int>(height), static_cast<int>(width),
+                           static_cast<int>(channels));
+      }
+      if (changes_brightness(params)) {
+        adjust(draw, target, image);
+      }
+      erase(draw, random, n, target, height, width, channels);
+    }
+  });
+}
+
+template void augment_forward(const AugmentParams&, const Philox&, View<const float>, View<float>);
+template void augment_forward(const AugmentParams&, const Philox&, View<const double>, View<double>);
+
+}  // namespace fer
