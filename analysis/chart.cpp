@@ -36,7 +36,7 @@ class Axes {
       y_ = {std::floor(std::log10(y_low) + 1e-9), std::ceil(std::log10(y_high) - 1e-9), 1};
       y_.last = std::max(y_.last, y_.first + 1);
     } else {
-      y_ = round_ticks(chart.from_zero ? std::min(0.0, y_low) : y_low, y_high, 5);
+      y_ = round_ticks(chart.from_zero ? std::min(0.0, y_low) : y_low, y_high, 4);
     }
   }
 

@@ -68,9 +68,10 @@ std::string duration(double seconds) {
 
 std::string eps_text(double eps) {
   const double levels = 255 * eps;
-  // Decimal budgets such as 0.2 are whole grey levels by accident (51/255) and stay as they were typed.
-  const bool decimal = std::abs(eps * 1000 - std::round(eps * 1000)) < 1e-9;
-  if (!decimal && levels >= 0.5 && std::abs(levels - std::round(levels)) < 1e-6) {
+  // Decimal budgets such as 0.2 are whole grey levels by accident (51/255) and stay as they were typed. The slack is
+  // the rounding of pixels kept in f32.
+  const bool decimal = std::abs(eps * 1000 - std::round(eps * 1000)) < 1e-3;
+  if (!decimal && levels >= 0.5 && std::abs(levels - std::round(levels)) < 1e-3) {
     return std::to_string(std::llround(levels)) + "/255";
   }
   return compact(eps);

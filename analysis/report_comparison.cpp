@@ -25,12 +25,11 @@ std::string score_row(const std::string& label, const std::vector<std::optional<
       text += "<td class=\"number\">–</td>";
       continue;
     }
-    text += "<td class=\"number\"><b>" + percent(scores[i]->value) + "</b><small>" +
-            percent_range(scores[i]->interval) + "</small>";
+    text += "<td class=\"number\">";
     if (i > 0 && scores[0]) {
-      text += "<small class=\"change\">" + points(scores[i]->value - scores[0]->value) + "</small>";
+      text += "<span class=\"change\">" + points(scores[i]->value - scores[0]->value) + "</span>";
     }
-    text += "</td>";
+    text += "<b>" + percent(scores[i]->value) + "</b><small>" + percent_range(scores[i]->interval) + "</small></td>";
   }
   return text + "</tr>";
 }
@@ -41,7 +40,7 @@ std::string text_row(const std::string& label, const std::vector<std::string>& v
   }
   std::string text = "<tr><th scope=\"row\">" + escape(label) + "</th>";
   for (const std::string& value : values) {
-    text += "<td class=\"number\">" + (value.empty() ? "–" : escape(value)) + "</td>";
+    text += "<td class=\"number text\">" + (value.empty() ? "–" : escape(value)) + "</td>";
   }
   return text + "</tr>";
 }

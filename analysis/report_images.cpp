@@ -65,18 +65,20 @@ Perturbation perturbation(const AttackPanel& panel) {
   return result;
 }
 
-std::string verdict(const std::string& prediction, double confidence, const std::string& label) {
+// The predicted class with its mark, and under it the confidence.
+std::string verdict(const std::string& prediction, const std::string& label, const std::string& detail) {
   const bool right = prediction == label;
   return std::string("<span class=\"verdict ") + (right ? "right" : "wrong") + "\">" + html::mark(right) + "<b>" +
-         escape(prediction) + "</b> <span>" + percent(confidence) + "</span></span>";
+         escape(prediction) + "</b></span><span class=\"detail\">" + escape(detail) + "</span>";
 }
 
 std::string sample_figure(const SamplePrediction& sample) {
   const bool right = sample.prediction == sample.label;
+  const std::string detail = percent(sample.confidence) + (right ? "" : ", labelled " + sample.label);
   return std::string("<figure class=\"face ") + (right ? "right" : "wrong") + "\">" +
-         html::image(sample.image, "face labelled " + sample.label + ", predicted " + sample.prediction) +
-         "<figcaption>" + verdict(sample.prediction, sample.confidence, sample.label) + "<span class=\"label\">" +
-         (right ? "right" : "wrong, labelled " + escape(sample.label)) + "</span></figcaption></figure>";
+         html::image(sample.image, std::string(right ? "right" : "wrong") + ": face labelled " + sample.label +
+                                       ", predicted " + sample.prediction) +
+         "<figcaption>" + verdict(sample.prediction, sample.label, detail) + "</figcaption></figure>";
 }
 
 std::string step(const std::string& title, const std::string& image, const std::string& below) {
@@ -94,12 +96,12 @@ std::string panel_html(const AttackPanel& panel) {
                      escape(panel.label) + (fooled ? " · attack succeeded" : " · attack did not succeed") +
                      "</span></header><div class=\"steps\">";
   text += step("Clean", html::image(to_bytes(panel.clean), "clean face labelled " + panel.label),
-               verdict(panel.clean_prediction, panel.clean_confidence, panel.label));
+               verdict(panel.clean_prediction, panel.label, percent(panel.clean_confidence)));
   text += step("Perturbation ×" + compact(change.factor),
                html::image(change.picture, "perturbation, amplified " + compact(change.factor) + " times"),
                "<small>" + extent + (change.changed > 0 ? "<br>" + amount : "") + "</small>");
   text += step("Attacked", html::image(to_bytes(panel.attacked), "attacked face labelled " + panel.label),
-               verdict(panel.attacked_prediction, panel.attacked_confidence, panel.label));
+               verdict(panel.attacked_prediction, panel.label, percent(panel.attacked_confidence)));
   return text + "</div></article>";
 }
 

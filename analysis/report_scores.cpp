@@ -13,10 +13,14 @@ using html::escape;
 
 namespace {
 
-std::string tile(const std::string& label, const std::string& value, const std::string& detail) {
+// A number with what it is above, and its interval and its basis below.
+std::string tile(const std::string& label, const std::string& value, const std::string& detail,
+                 const std::string& basis = "") {
   return "<div class=\"tile\"><dt>" + escape(label) + "</dt><dd><b>" + escape(value) + "</b><span>" + escape(detail) +
-         "</span></dd></div>";
+         (basis.empty() ? "" : "<br>" + escape(basis)) + "</span></dd></div>";
 }
+
+std::string share(int64_t part, int64_t whole) { return grouped(part) + " of " + grouped(whole) + " images"; }
 
 // Of each attack the strength that leaves the least accuracy.
 std::vector<const RobustEvaluation*> worst_cases(const std::vector<RobustEvaluation>& attacks) {
@@ -44,12 +48,12 @@ std::string scores_cells(const ClassScores& scores, const std::string& recall_de
          "<td class=\"number\">" + grouped(scores.support) + "</td>";
 }
 
-// One count with its share of the row. The share sets the heat.
+// One count with its share of the row, which sets the heat.
 std::string confusion_cell(int64_t count, int64_t total, bool diagonal) {
-  const double share = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0;
+  const double fraction = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0;
   const char* kind = diagonal ? " class=\"right\"" : "";
-  return "<td" + std::string(kind) + " style=\"--heat:" + fixed(share, 3) + "\"><b>" + grouped(count) + "</b><span>" +
-         (total > 0 ? percent(share) : "–") + "</span></td>";
+  return "<td" + std::string(kind) + " style=\"--heat:" + fixed(fraction, 3) + "\"><b>" + grouped(count) +
+         "</b><span>" + (total > 0 ? percent(fraction) : "–") + "</span></td>";
 }
 
 // The off-diagonal cell that most images of one class fall into.
@@ -83,19 +87,17 @@ std::string headline(const RunReport& run) {
   std::string tiles;
   if (run.test) {
     const Evaluation& test = *run.test;
-    tiles += tile("Clean accuracy", percent(test.accuracy),
-                  percent_range(test.interval) + " · " + grouped(test.correct) + " of " + grouped(test.n) + " images");
+    tiles += tile("Clean accuracy", percent(test.accuracy), percent_range(test.interval), share(test.correct, test.n));
   }
   for (const RobustEvaluation* attack : worst_cases(run.attacks)) {
     tiles += tile("Robust accuracy, " + attack->attack + (attack->eps > 0 ? " eps " + eps_text(attack->eps) : ""),
-                  percent(attack->robust_accuracy),
-                  percent_range(attack->robust_interval) + " · " + grouped(attack->robust_correct) + " of " +
-                      grouped(attack->n) + " images");
+                  percent(attack->robust_accuracy), percent_range(attack->robust_interval),
+                  share(attack->robust_correct, attack->n));
   }
   if (run.test) {
     tiles += tile("Macro F1", percent(run.test->macro.f1),
-                  "mean over " + std::to_string(run.test->classes.size()) + " classes, each counted alike");
-    tiles += tile("Loss", fixed(run.test->loss, 3), "mean cross-entropy, in nats");
+                  "mean over " + std::to_string(run.test->classes.size()) + " classes", "each counted alike");
+    tiles += tile("Loss", fixed(run.test->loss, 3), "mean cross-entropy", "in nats");
   }
   if (tiles.empty()) {
     return "<p class=\"note\">This run has not been evaluated on a test set yet.</p>\n";

@@ -43,14 +43,14 @@ section {
   background: var(--surface); border: 1px solid var(--rule); border-radius: 10px; padding: 1.1rem 1.3rem 1.3rem;
   margin: 1rem 0;
 }
-.note { color: var(--muted); font-size: .88rem; margin: 0 0 .9rem; max-width: 56rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); gap: .8rem; margin: 0 0 .6rem; }
-.tile { background: var(--surface); border: 1px solid var(--rule); border-radius: 10px; padding: .8rem 1rem .85rem; }
+.note { color: var(--muted); font-size: .88rem; margin: 0 0 .9rem; max-width: 62rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.4rem, 1fr)); gap: .7rem; margin: 0 0 .6rem; }
+.tile { display: grid; grid-row: span 3; grid-template-rows: subgrid; row-gap: 0; background: var(--surface); border: 1px solid var(--rule); border-radius: 10px; padding: .8rem 1rem .85rem; }
 .tile:first-child { border-color: var(--accent); box-shadow: inset 0 3px 0 var(--accent); }
-.tile dt { font-size: .85rem; color: var(--muted); }
-.tile dd { margin: 0; }
-.tile b { display: block; font-size: 1.95rem; line-height: 1.2; font-weight: 650; letter-spacing: -.02em; }
-.tile span { font-size: .82rem; color: var(--muted); }
+.tile dt { font-size: .85rem; line-height: 1.3; color: var(--muted); }
+.tile dd { display: contents; }
+.tile b { display: block; font-size: 1.85rem; line-height: 1.2; font-weight: 650; letter-spacing: -.02em; }
+.tile span { font-size: .82rem; line-height: 1.4; color: var(--muted); }
 
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1.2rem; }
 .charts > .chart:only-child { max-width: 40rem; }
@@ -88,13 +88,14 @@ tbody tr, tfoot tr { border-top: 1px solid var(--rule); }
 tfoot tr:first-child { border-top: 2px solid var(--rule); }
 tfoot th { color: var(--muted); }
 .number { text-align: right; white-space: nowrap; }
+td.text { white-space: normal; }
 td small { display: block; color: var(--muted); font-size: .8rem; white-space: nowrap; }
-td .change, .change { color: var(--ink); font-weight: 600; }
+.change { color: var(--muted); font-size: .85rem; margin-right: .7rem; }
 .comparison td { min-width: 7.5rem; vertical-align: top; }
 .comparison th[scope="row"] { min-width: 9rem; vertical-align: top; }
 .comparison thead th { white-space: normal; overflow-wrap: anywhere; vertical-align: bottom; }
 
-.confusion { width: auto; border-collapse: separate; border-spacing: 3px; margin: -3px; }
+.confusion { width: 100%; border-collapse: separate; border-spacing: 3px; margin: -3px; }
 .confusion tr { border: 0; }
 .confusion td[style] {
   min-width: 4.6rem; text-align: center; padding: .42rem .2rem; border-radius: 5px; line-height: 1.25;
@@ -110,18 +111,19 @@ td .change, .change { color: var(--ink); font-weight: 600; }
 
 .scores .score { min-width: 8.5rem; width: 26%; }
 .scores th { white-space: nowrap; }
+.scores th, .scores td { vertical-align: top; }
 .bar { display: inline-block; width: calc(100% - 4rem); height: .6rem; margin-right: .5rem; border-radius: 3px; background:
   linear-gradient(var(--series-1) 0 0) 0 0 / var(--v) 100% no-repeat, var(--track); }
 tfoot .bar { background: linear-gradient(var(--muted) 0 0) 0 0 / var(--v) 100% no-repeat, var(--track); }
 
-img { image-rendering: pixelated; image-rendering: crisp-edges; image-rendering: pixelated; display: block; }
+img { image-rendering: crisp-edges; image-rendering: pixelated; display: block; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.2rem, 1fr)); gap: .9rem .8rem; }
 .face img { width: 100%; height: auto; border-radius: 6px; border: 2px solid var(--rule); padding: 2px; }
 .face.wrong img { border: 2px dashed var(--wrong); }
 .face figcaption { font-size: .82rem; line-height: 1.3; margin-top: .3rem; overflow-wrap: anywhere; }
-.verdict > span { white-space: nowrap; }
+.verdict { display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .verdict.wrong b { color: var(--wrong); }
-.label { display: block; color: var(--muted); font-size: .78rem; }
+.detail { display: block; color: var(--muted); font-size: .8rem; line-height: 1.35; }
 .mark { width: .85em; height: .85em; margin-right: .3em; vertical-align: -.06em; fill: none; stroke: var(--right); stroke-width: 2.6;
   stroke-linecap: round; stroke-linejoin: round; }
 .wrong .mark { stroke: var(--wrong); }
@@ -169,7 +171,7 @@ body > footer { color: var(--muted); font-size: .82rem; padding-bottom: 2.5rem; 
   .tiles { grid-template-columns: repeat(2, 1fr); gap: .6rem; }
   .tile { padding: .65rem .75rem; }
   .tile b { font-size: 1.5rem; }
-  .confusion { border-spacing: 2px; font-size: .8rem; width: 100%; }
+  .confusion { border-spacing: 2px; font-size: .8rem; }
   .confusion td[style] { min-width: 2rem; padding: .3rem 0; }
   .confusion td span { font-size: .62rem; }
   .confusion thead th span { writing-mode: vertical-rl; transform: rotate(180deg); display: inline-block; }
@@ -184,6 +186,20 @@ body > footer { color: var(--muted); font-size: .82rem; padding-bottom: 2.5rem; 
   .steps { gap: .5rem; }
   .steps figcaption { white-space: normal; min-height: 2.4em; display: flex; align-items: end; }
   .pairs { width: 100%; }
+  .comparison td { min-width: 0; }
+  .comparison th[scope="row"] { min-width: 6.5rem; }
+  .comparison th, .comparison td { padding: .4rem .3rem; }
+  .change { display: block; margin: 0; }
+  .scores th { white-space: normal; }
+  .attacks thead { display: none; }
+  .attacks tbody tr { display: grid; grid-template-columns: repeat(4, auto); padding: .5rem 0; }
+  .attacks tbody th, .attacks .ranges { grid-column: 1 / -1; padding: .15rem 0; width: auto; min-width: 0; }
+  .attacks .ranges { padding: .3rem .4rem; }
+  .attacks tbody th { font-weight: 600; }
+  .attacks .number { text-align: left; padding: .15rem .3rem .15rem 0; }
+  .attacks .number:nth-of-type(1), .attacks .number:nth-of-type(2) { grid-column: span 2; }
+  .attacks .number::before { content: attr(data-label); display: block; color: var(--muted); font-size: .75rem; }
+  .attacks .number small { display: inline; margin-left: .4rem; }
 }
 @media print { section, .tile { break-inside: avoid; } body { background: none; } }
 )css";
@@ -230,7 +246,7 @@ const std::string_view chart_script = R"js(
   function options(chart) {
     const axes = chart.axes, muted = colour("--muted"), rule = colour("--rule");
     return {
-      animation: false, maintainAspectRatio: false, responsive: true,
+      animation: false, clip: 8, layout: {padding: {right: 8}}, maintainAspectRatio: false, responsive: true,
       interaction: {mode: "nearest", axis: "x", intersect: false},
       scales: {
         x: {

@@ -1,4 +1,6 @@
 // Robustness, cost and settings.
+#include <cmath>
+
 #include "analysis/format.h"
 #include "analysis/html.h"
 #include "analysis/report_parts.h"
@@ -17,20 +19,24 @@ std::string range_row(const char* kind, double value, const Interval& interval) 
          "%\"></i><em style=\"left:" + fixed(100 * value, 1) + "%\"></em></span>";
 }
 
-std::string accuracy_cell(double value, const Interval& interval) {
-  return "<td class=\"number\">" + percent(value) + "<small>" + percent_range(interval) + "</small></td>";
+// `label` heads the value where the screen is too narrow for columns.
+std::string number_cell(const char* label, const std::string& value, const std::string& below = "") {
+  return std::string("<td class=\"number\" data-label=\"") + label + "\"><span>" + value + "</span>" +
+         (below.empty() ? "" : "<small>" + below + "</small>") + "</td>";
 }
 
 std::string attack_row(const RobustEvaluation& attack) {
+  const std::string none = "–";
+  const std::string queries = attack.queries >= 100 ? grouped(std::llround(attack.queries)) : fixed(attack.queries, 1);
   return "<tr><th scope=\"row\">" + escape(attack_name(attack)) + "</th>" +
-         accuracy_cell(attack.clean_accuracy, attack.clean_interval) +
-         accuracy_cell(attack.robust_accuracy, attack.robust_interval) + "<td class=\"ranges\" aria-hidden=\"true\">" +
+         number_cell("Clean", percent(attack.clean_accuracy), percent_range(attack.clean_interval)) +
+         number_cell("Robust", percent(attack.robust_accuracy), percent_range(attack.robust_interval)) +
+         "<td class=\"ranges\" aria-hidden=\"true\">" +
          range_row("clean", attack.clean_accuracy, attack.clean_interval) +
-         range_row("robust", attack.robust_accuracy, attack.robust_interval) + "</td><td class=\"number\">" +
-         percent(attack.success_rate) + "</td><td class=\"number\">" +
-         (attack.queries > 0 ? fixed(attack.queries, attack.queries < 100 ? 1 : 0) : "–") +
-         "</td><td class=\"number\">" + grouped(attack.n) + "</td><td class=\"number\">" +
-         (attack.seconds > 0 ? duration(attack.seconds) : "–") + "</td></tr>";
+         range_row("robust", attack.robust_accuracy, attack.robust_interval) + "</td>" +
+         number_cell("Success", percent(attack.success_rate)) +
+         number_cell("Queries", attack.queries > 0 ? queries : none) + number_cell("Images", grouped(attack.n)) +
+         number_cell("Time", attack.seconds > 0 ? duration(attack.seconds) : none) + "</tr>";
 }
 
 // run.json as rows, nested objects under their own heading.

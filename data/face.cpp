@@ -127,7 +127,7 @@ ActionUnits draw_expression(int expression, const FaceIdentity& identity, Random
 FacePose::FacePose(RandomSequence& random) {
   shift_x = random.uniform(-2.2f, 2.2f);
   shift_y = random.uniform(-2.2f, 2.2f);
-  scale = random.uniform(18.5f, 22.5f);
+  scale = random.uniform(19.5f, 24.0f);
   // Sums of uniforms: mostly upright and frontal.
   roll = 0.13f * (random.uniform(-1, 1) + random.uniform(-1, 1));
   yaw = 0.24f * (random.uniform(-1, 1) + random.uniform(-1, 1));

@@ -36,18 +36,18 @@ template <class T>  // db may be null: the bias' gradient is not wanted
 void conv2d_backward_weight(const Conv2dParams& params, View<const T> x, View<const T> dy, View<T> dw, View<T> db);
 
 // The same in f32, made ready for fixed shapes, by oneDNN or by matrix products where those are faster. db of
-// Conv2dBackwardWeight may be null even when prepared with a bias.
-using Conv2dForward = Prepared<void(View<const float> x, View<const float> w, View<const float> b, View<float> y,
-                                    std::byte* workspace)>;
-using Conv2dBackwardData =
+// PreparedConv2dBackwardWeight may be null even when prepared with a bias.
+using PreparedConv2dForward =
+    Prepared<void(View<const float> x, View<const float> w, View<const float> b, View<float> y, std::byte* workspace)>;
+using PreparedConv2dBackwardData =
     Prepared<void(View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace)>;
-using Conv2dBackwardWeight = Prepared<void(View<const float> x, View<const float> dy, View<float> dw, View<float> db,
-                                           std::byte* workspace)>;
-Conv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
-                                     bool bias);
-Conv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
-                                                const Shape& dx);
-Conv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,
-                                                    const Shape& dw, bool bias);
+using PreparedConv2dBackwardWeight =
+    Prepared<void(View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace)>;
+PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
+                                             bool bias);
+PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
+                                                        const Shape& dx);
+PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,
+                                                            const Shape& dw, bool bias);
 
 }  // namespace fer

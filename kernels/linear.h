@@ -15,14 +15,14 @@ template <class T>
 void linear_backward_weight(View<const T> x, View<const T> dy, View<T> dw);
 
 // The same in f32 as oneDNN's matrix products, for N rows.
-using LinearForward = Prepared<void(View<const float> x, View<const float> w, View<const float> b, View<float> y,
-                                    std::byte* workspace)>;
-using LinearBackwardData =
+using PreparedLinearForward =
+    Prepared<void(View<const float> x, View<const float> w, View<const float> b, View<float> y, std::byte* workspace)>;
+using PreparedLinearBackwardData =
     Prepared<void(View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace)>;
-using LinearBackwardWeight =
+using PreparedLinearBackwardWeight =
     Prepared<void(View<const float> x, View<const float> dy, View<float> dw, std::byte* workspace)>;
-LinearForward prepare_linear_forward(int64_t rows, int64_t in, int64_t out, bool bias);
-LinearBackwardData prepare_linear_backward_data(int64_t rows, int64_t in, int64_t out);
-LinearBackwardWeight prepare_linear_backward_weight(int64_t rows, int64_t in, int64_t out);
+PreparedLinearForward prepare_linear_forward(int64_t rows, int64_t in, int64_t out, bool bias);
+PreparedLinearBackwardData prepare_linear_backward_data(int64_t rows, int64_t in, int64_t out);
+PreparedLinearBackwardWeight prepare_linear_backward_weight(int64_t rows, int64_t in, int64_t out);
 
 }  // namespace fer

@@ -68,7 +68,7 @@ Value BatchNorm::operator()(Value x, Mode mode) const {
   return batch_norm(x, gamma_, beta_, running_mean_, running_var_, params_, mode == Mode::training);
 }
 
-Value dropout(Value x, double rate, Mode mode) { return mode == Mode::training ? dropout(x, rate) : x; }
+Value dropout(Value x, double rate, Mode mode) { return mode == Mode::evaluation ? x : dropout(x, rate); }
 
 SqueezeExcite::SqueezeExcite(Scope reduce, Scope expand, int64_t channels, int64_t reduced, Activation middle)
     : reduce_(reduce, channels, reduced), expand_(expand, reduced, channels), middle_(middle) {}

@@ -65,7 +65,7 @@ class BatchNorm {
   Value gamma_, beta_, running_mean_, running_var_;
 };
 
-// Dropout in training, nothing in evaluation.
+// Dropout but in evaluation.
 Value dropout(Value x, double rate, Mode mode);
 
 // Global average pooling, then Linear(channels -> reduced), `middle`, Linear(reduced -> channels), sigmoid, gate

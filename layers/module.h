@@ -9,8 +9,9 @@
 
 namespace fer {
 
-// training: batch statistics, dropout; evaluation: running statistics, nothing random.
-enum class Mode { evaluation, training };
+// evaluation: running statistics, nothing random. training: batch statistics, dropout. frozen: running statistics, but
+// dropout: for training a new head on a backbone that must not change.
+enum class Mode { evaluation, training, frozen };
 
 // Where a module makes its variables: a graph and a dotted name, PyTorch's way ("features.3.conv.0.1.weight").
 class Scope {

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include "tensor/error.h"
 
@@ -36,6 +38,19 @@ void Arena::reserve(int64_t bytes) {
     block_ = Block();
     block_ = Block(bytes);
   }
+}
+
+int64_t peak_resident_bytes() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word) {
+    if (word == "VmHWM:") {
+      int64_t kilobytes = 0;
+      status >> kilobytes;
+      return kilobytes * 1024;
+    }
+  }
+  fail("memory: /proc/self/status has no VmHWM");
 }
 
 }  // namespace fer

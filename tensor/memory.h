@@ -47,4 +47,7 @@ class Arena {
   Block block_;
 };
 
+// The most bytes this process has had resident since it began (VmHWM), as the system accounts for it.
+int64_t peak_resident_bytes();
+
 }  // namespace fer

@@ -65,7 +65,7 @@ std::vector<Value> BatchNormTraining::gradient(Graph& graph, const GradientArgum
   const auto& in = arguments.inputs;
   const Value inputs[] = {arguments.output_gradients[0], in[0], arguments.outputs[1],
                           arguments.outputs[2],          in[1], in[2]};
-  return graph.apply(std::make_shared<BatchNormTrainingBackward>(activation), inputs);
+  return graph.apply(std::make_shared<BatchNormTrainingBackward>(params, activation), inputs);
 }
 
 Cost BatchNormTraining::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {

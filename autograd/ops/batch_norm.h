@@ -52,7 +52,8 @@ class BatchNormInference : public Operation {
 // be kept: they follow from x.
 class BatchNormTrainingBackward : public Operation {
  public:
-  explicit BatchNormTrainingBackward(Activation activation = Activation::identity) : activation(activation) {}
+  explicit BatchNormTrainingBackward(const BatchNormParams& params, Activation activation = Activation::identity)
+      : params(params), activation(activation) {}
 
   std::string name() const override { return "batch_norm_backward"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
@@ -61,6 +62,7 @@ class BatchNormTrainingBackward : public Operation {
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
 
+  const BatchNormParams params;
   const Activation activation;
 };
 

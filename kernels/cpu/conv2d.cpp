@@ -18,8 +18,7 @@ Padding same_padding(int64_t height, int64_t width, int64_t kernel, int64_t stri
   return {rows / 2, rows - rows / 2, columns / 2, columns - columns / 2};
 }
 
-int64_t window_extent(std::string_view who, int64_t in, int64_t before, int64_t after, int64_t kernel,
-                      int64_t stride) {
+int64_t window_extent(std::string_view who, int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t stride) {
   if (stride < 1 || kernel < 1 || before < 0 || after < 0) {
     fail(who, ": kernel ", kernel, ", stride ", stride, ", padding ", before, " and ", after,
          ": kernel and stride must be at least 1, padding at least 0");
@@ -147,8 +146,7 @@ void conv2d_backward_weight(const Conv2dParams& params, View<const T> x, View<co
   });
 }
 
-template void conv2d_forward(const Conv2dParams&, View<const float>, View<const float>, View<const float>,
-                             View<float>);
+template void conv2d_forward(const Conv2dParams&, View<const float>, View<const float>, View<const float>, View<float>);
 template void conv2d_forward(const Conv2dParams&, View<const double>, View<const double>, View<const double>,
                              View<double>);
 template void conv2d_backward_data(const Conv2dParams&, View<const float>, View<const float>, View<float>);

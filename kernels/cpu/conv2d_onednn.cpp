@@ -71,12 +71,12 @@ struct Convolution {
 
 }  // namespace
 
-Conv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
-                                     bool bias) {
-  return prepared("conv2d", x, w, [&]() -> Conv2dForward {
+PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
+                                             bool bias) {
+  return prepared("conv2d", x, w, [&]() -> PreparedConv2dForward {
     const memory::desc b = bias ? onednn::vector(w[0]) : memory::desc();
-    const auto description = describe_forward(Geometry(params), onednn::images(x), onednn::weights_in_any_order(w), b,
-                                              onednn::images(y));
+    const auto description =
+        describe_forward(Geometry(params), onednn::images(x), onednn::weights_in_any_order(w), b, onednn::images(y));
     auto state = std::make_shared<Convolution>();
     state->reorder = Reorder(onednn::weights(w), description.weights_desc());
     state->reserve(description, description.weights_desc());
@@ -102,23 +102,24 @@ Conv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x,
   });
 }
 
-Conv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
-                                                const Shape& dx) {
-  return prepared("conv2d_backward_data", dx, w, [&]() -> Conv2dBackwardData {
+PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
+                                                        const Shape& dx) {
+  return prepared("conv2d_backward_data", dx, w, [&]() -> PreparedConv2dBackwardData {
     const Geometry g(params);
     const memory::desc images = onednn::images(dx), weights = onednn::weights_in_any_order(w);
     const memory::desc cotangents = onednn::images(dy);
     const auto hint = describe_forward(g, images, weights, memory::desc(), cotangents);
     const dnnl::convolution_backward_data::primitive_desc description(
-        {direct, images, weights, cotangents, g.strides, g.before, g.after}, onednn::caller_scratchpad(),
-        onednn::cpu(), hint);
+        {direct, images, weights, cotangents, g.strides, g.before, g.after}, onednn::caller_scratchpad(), onednn::cpu(),
+        hint);
     auto state = std::make_shared<Convolution>();
     state->reorder = Reorder(onednn::weights(w), description.weights_desc());
     state->reserve(description, description.weights_desc());
-    state->call = Call(dnnl::convolution_backward_data(description), {{DNNL_ARG_DIFF_DST, cotangents},
-                                                                      {DNNL_ARG_WEIGHTS, description.weights_desc()},
-                                                                      {DNNL_ARG_DIFF_SRC, images},
-                                                                      {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
+    state->call =
+        Call(dnnl::convolution_backward_data(description), {{DNNL_ARG_DIFF_DST, cotangents},
+                                                            {DNNL_ARG_WEIGHTS, description.weights_desc()},
+                                                            {DNNL_ARG_DIFF_SRC, images},
+                                                            {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
     return {[state](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
               const void* const weights = state->ordered(w.data, workspace);
               state->call.run({dy.data, weights, dx.data, workspace + state->weight_bytes});
@@ -127,9 +128,9 @@ Conv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, cons
   });
 }
 
-Conv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,
-                                                    const Shape& dw, bool bias) {
-  return prepared("conv2d_backward_weight", x, dw, [&]() -> Conv2dBackwardWeight {
+PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,
+                                                            const Shape& dw, bool bias) {
+  return prepared("conv2d_backward_weight", x, dw, [&]() -> PreparedConv2dBackwardWeight {
     const Geometry g(params);
     const memory::desc images = onednn::images(x), cotangents = onednn::images(dy);
     const memory::desc weights = onednn::weights_in_any_order(dw);

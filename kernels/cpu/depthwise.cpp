@@ -33,26 +33,27 @@ struct Window {
 // out[c] = bias[c] + the sum over the window of source[c] weight[c], for all channels of one pixel.
 template <class T>
 void pixel(const Window<T>& window, const T* bias, T* out, int64_t channels) {
-  for_channel_blocks<T, 4>(channels, [&]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
-    typename Lanes::Vector sum[count] = {};
-    for (int v = 0; v < count && bias != nullptr; ++v) {
-      sum[v] = Lanes::load(bias + c + v * Lanes::width);
-    }
-    for (int64_t row = 0; row < window.rows; ++row) {
-      const T* source = window.source + row * window.source_row + c;
-      const T* weight = window.weight + row * window.weight_row + c;
-      for (int64_t column = 0; column < window.columns; ++column) {
-        for (int v = 0; v < count; ++v) {
-          sum[v] += Lanes::load(source + v * Lanes::width) * Lanes::load(weight + v * Lanes::width);
+  for_channel_blocks<T, 4>(
+      channels, [&]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
+        typename Lanes::Vector sum[count] = {};
+        for (int v = 0; v < count && bias != nullptr; ++v) {
+          sum[v] = Lanes::load(bias + c + v * Lanes::width);
         }
-        source += window.source_column;
-        weight += window.weight_column;
-      }
-    }
-    for (int v = 0; v < count; ++v) {
-      Lanes::store(out + c + v * Lanes::width, sum[v]);
-    }
-  });
+        for (int64_t row = 0; row < window.rows; ++row) {
+          const T* source = window.source + row * window.source_row + c;
+          const T* weight = window.weight + row * window.weight_row + c;
+          for (int64_t column = 0; column < window.columns; ++column) {
+            for (int v = 0; v < count; ++v) {
+              sum[v] += Lanes::load(source + v * Lanes::width) * Lanes::load(weight + v * Lanes::width);
+            }
+            source += window.source_column;
+            weight += window.weight_column;
+          }
+        }
+        for (int v = 0; v < count; ++v) {
+          Lanes::store(out + c + v * Lanes::width, sum[v]);
+        }
+      });
 }
 
 // `strip_columns<kernel>` neighbouring pixels whose windows lie between the left and right edges. Registers: one sum
@@ -64,50 +65,50 @@ template <class T, int64_t kernel, int64_t stride>
 void strip(const Window<T>& window, const T* bias, T* out, int64_t channels) {
   constexpr int columns = strip_columns<kernel>;
   constexpr int vectors = kernel == 3 ? 2 : 1;
-  for_channel_blocks<T, vectors>(channels, [&]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
-    using Vector = typename Lanes::Vector;
-    Vector sum[columns][count] = {};
-    for (int v = 0; v < count && bias != nullptr; ++v) {
-      for (int column = 0; column < columns; ++column) {
-        sum[column][v] = Lanes::load(bias + c + v * Lanes::width);
-      }
-    }
-    for (int64_t row = 0; row < window.rows; ++row) {
-      const T* const source = window.source + row * window.source_row + c;
-      const T* const weights = window.weight + row * window.weight_row + c;
-      Vector weight[kernel][count];
-#pragma GCC unroll 8
-      for (int64_t tap = 0; tap < kernel; ++tap) {
-        for (int v = 0; v < count; ++v) {
-          weight[tap][v] = Lanes::load(weights + tap * channels + v * Lanes::width);
+  for_channel_blocks<T, vectors>(
+      channels, [&]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
+        using Vector = typename Lanes::Vector;
+        Vector sum[columns][count] = {};
+        for (int v = 0; v < count && bias != nullptr; ++v) {
+          for (int column = 0; column < columns; ++column) {
+            sum[column][v] = Lanes::load(bias + c + v * Lanes::width);
+          }
         }
-      }
-#pragma GCC unroll 32
-      for (int64_t position = 0; position < (columns - 1) * stride + kernel; ++position) {
-#pragma GCC unroll 2
-        for (int v = 0; v < count; ++v) {
-          const Vector x = Lanes::load(source + position * channels + v * Lanes::width);
+        for (int64_t row = 0; row < window.rows; ++row) {
+          const T* const source = window.source + row * window.source_row + c;
+          const T* const weights = window.weight + row * window.weight_row + c;
+          Vector weight[kernel][count];
 #pragma GCC unroll 8
-          for (int64_t tap = position % stride; tap < kernel; tap += stride) {
-            const int64_t column = (position - tap) / stride;
-            if (position >= tap && column < columns) {
-              sum[column][v] += x * weight[tap][v];
+          for (int64_t tap = 0; tap < kernel; ++tap) {
+            for (int v = 0; v < count; ++v) {
+              weight[tap][v] = Lanes::load(weights + tap * channels + v * Lanes::width);
+            }
+          }
+#pragma GCC unroll 32
+          for (int64_t position = 0; position < (columns - 1) * stride + kernel; ++position) {
+#pragma GCC unroll 2
+            for (int v = 0; v < count; ++v) {
+              const Vector x = Lanes::load(source + position * channels + v * Lanes::width);
+#pragma GCC unroll 8
+              for (int64_t tap = position % stride; tap < kernel; tap += stride) {
+                const int64_t column = (position - tap) / stride;
+                if (position >= tap && column < columns) {
+                  sum[column][v] += x * weight[tap][v];
+                }
+              }
             }
           }
         }
-      }
-    }
-    for (int column = 0; column < columns; ++column) {
-      for (int v = 0; v < count; ++v) {
-        Lanes::store(out + column * channels + c + v * Lanes::width, sum[column][v]);
-      }
-    }
-  });
+        for (int column = 0; column < columns; ++column) {
+          for (int v = 0; v < count; ++v) {
+            Lanes::store(out + column * channels + c + v * Lanes::width, sum[column][v]);
+          }
+        }
+      });
 }
 
 template <class T>
 using Strip = void (*)(const Window<T>& window, const T* bias, T* out, int64_t channels);
-
 
 // The strip for this kernel and stride, and its columns; null where there is none.
 template <class T>

@@ -76,8 +76,8 @@ void depthwise_backward_weight_plain(const Conv2dParams& params, View<const T> x
   parallel_for(channels, 16, [&](int64_t begin, int64_t end) {
     for (int64_t n = 0; n < x[0]; ++n) {
       for_taps(params, x.shape, dw.shape, dy.shape, n, [&](int64_t out, int64_t in, int64_t tap) {
-        multiply_add(dy.data + out * channels + begin, x.data + in * channels + begin,
-                     dw.data + tap * channels + begin, end - begin);
+        multiply_add(dy.data + out * channels + begin, x.data + in * channels + begin, dw.data + tap * channels + begin,
+                     end - begin);
       });
     }
   });
@@ -88,8 +88,7 @@ template void depthwise_forward_plain(const Conv2dParams&, View<const float>, Vi
 template void depthwise_forward_plain(const Conv2dParams&, View<const double>, View<const double>, View<const double>,
                                       View<double>);
 template void depthwise_backward_data_plain(const Conv2dParams&, View<const float>, View<const float>, View<float>);
-template void depthwise_backward_data_plain(const Conv2dParams&, View<const double>, View<const double>,
-                                            View<double>);
+template void depthwise_backward_data_plain(const Conv2dParams&, View<const double>, View<const double>, View<double>);
 template void depthwise_backward_weight_plain(const Conv2dParams&, View<const float>, View<const float>, View<float>);
 template void depthwise_backward_weight_plain(const Conv2dParams&, View<const double>, View<const double>,
                                               View<double>);

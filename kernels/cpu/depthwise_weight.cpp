@@ -51,8 +51,8 @@ inline void add_rows(const Images<T>& images, int64_t begin, int64_t end, int64_
       for (int k = 0; k < kernel; ++k) {
         if (first + k >= 0 && first + k < width) {
           for (int v = 0; v < count; ++v) {
-            sum[k][v] += Lanes::load(dy + v * Lanes::width) *
-                         Lanes::load(x_row + (first + k) * channels + v * Lanes::width);
+            sum[k][v] +=
+                Lanes::load(dy + v * Lanes::width) * Lanes::load(x_row + (first + k) * channels + v * Lanes::width);
           }
         }
       }

@@ -7,7 +7,7 @@ namespace fer {
 
 using onednn::MatrixProduct;
 
-LinearForward prepare_linear_forward(int64_t rows, int64_t in, int64_t out, bool bias) {
+PreparedLinearForward prepare_linear_forward(int64_t rows, int64_t in, int64_t out, bool bias) {
   auto product = std::make_shared<MatrixProduct>(
       onednn::MatrixShape{.m = rows, .k = in, .n = out, .b_transposed = true, .bias = bias});
   return {[product](View<const float> x, View<const float> w, View<const float> b, View<float> y,
@@ -15,7 +15,7 @@ LinearForward prepare_linear_forward(int64_t rows, int64_t in, int64_t out, bool
           product->scratchpad_bytes()};
 }
 
-LinearBackwardData prepare_linear_backward_data(int64_t rows, int64_t in, int64_t out) {
+PreparedLinearBackwardData prepare_linear_backward_data(int64_t rows, int64_t in, int64_t out) {
   auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{.m = rows, .k = out, .n = in});
   return {[product](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
             product->run(dy.data, w.data, nullptr, dx.data, workspace);
@@ -23,7 +23,7 @@ LinearBackwardData prepare_linear_backward_data(int64_t rows, int64_t in, int64_
           product->scratchpad_bytes()};
 }
 
-LinearBackwardWeight prepare_linear_backward_weight(int64_t rows, int64_t in, int64_t out) {
+PreparedLinearBackwardWeight prepare_linear_backward_weight(int64_t rows, int64_t in, int64_t out) {
   auto product =
       std::make_shared<MatrixProduct>(onednn::MatrixShape{.m = out, .k = rows, .n = in, .a_transposed = true});
   return {[product](View<const float> x, View<const float> dy, View<float> dw, std::byte* workspace) {

@@ -44,9 +44,7 @@ memory::desc matrix(int64_t rows, int64_t columns, bool transposed) {
                       transposed ? memory::format_tag::ba : memory::format_tag::ab);
 }
 
-memory::desc vector(int64_t extent) {
-  return memory::desc({extent}, memory::data_type::f32, memory::format_tag::a);
-}
+memory::desc vector(int64_t extent) { return memory::desc({extent}, memory::data_type::f32, memory::format_tag::a); }
 
 Call::Call(const dnnl::primitive& primitive, const std::vector<std::pair<int, memory::desc>>& arguments)
     : primitive_(primitive) {
@@ -72,9 +70,8 @@ void Call::run(std::initializer_list<const void*> data) {
 Reorder::Reorder(const memory::desc& from, const memory::desc& to) : empty_(from == to) {
   if (!empty_) {
     const dnnl::reorder::primitive_desc description(cpu(), from, cpu(), to, caller_scratchpad());
-    call_ = Call(dnnl::reorder(description), {{DNNL_ARG_FROM, from},
-                                              {DNNL_ARG_TO, to},
-                                              {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
+    call_ = Call(dnnl::reorder(description),
+                 {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}, {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
     scratchpad_bytes_ = static_cast<int64_t>(description.scratchpad_desc().get_size());
   }
 }

@@ -7,12 +7,10 @@ namespace {
 // Identity plus `delta`: thetas drawn close to it keep most of the image, those drawn far lose most of it.
 Value near_identity(Value delta) {
   const int64_t samples = delta.shape()[0];
-  const ValueType type{delta.dtype(), {samples, 2, 1}};
-  Graph& graph = delta.graph();
-  const Value one = constant(graph, type, 1), zero = constant(graph, type, 0);
-  const Value parts[] = {one, zero, zero};
-  const Value first = reshape(concat(parts), {samples, 2, 3});  // rows (1, 0, 0), (1, 0, 0)
-  return add(first, delta);
+  const ValueType type{delta.dtype(), {samples, 1}};
+  const Value one = constant(delta.graph(), type, 1), zero = constant(delta.graph(), type, 0);
+  const Value parts[] = {one, zero, zero, zero, one, zero};
+  return add(reshape(concat(parts), delta.shape()), delta);
 }
 
 }  // namespace

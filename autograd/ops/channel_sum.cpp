@@ -1,0 +1,42 @@
+#include "autograd/ops/channel_sum.h"
+
+#include "kernels/channel_sum.h"
+
+namespace fer {
+
+namespace {
+
+class ChannelSum : public Operation {
+ public:
+  std::string name() const override { return "channel_sum"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    check_input_count(*this, inputs, 1);
+    with_float_type(name(), inputs[0].dtype, [](auto) {});
+    if (inputs[0].shape.rank() < 1 || inputs[0].shape[-1] == 0) {
+      fail(name(), ": input must be [...,channels], is ", inputs[0]);
+    }
+    return {{inputs[0].dtype, {inputs[0].shape[-1]}}};
+  }
+
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
+    return {inputs[0].shape.size(), moved_bytes(inputs, outputs)};
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                 const PrepareOptions&) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      const auto run = [](const StepContext&, auto in, auto out, std::byte* workspace) {
+        channel_sum<T>(in[0].template as<const T>(), out[0].template as<T>(), workspace);
+      };
+      return {run, channel_sum_workspace(outputs[0].shape.size())};
+    });
+  }
+};
+
+}  // namespace
+
+Value channel_sum(Value x) { return x.graph().record(ChannelSum(), {x}); }
+
+}  // namespace fer

@@ -1,0 +1,118 @@
+#include "kernels/concat.h"
+
+#include "autograd/ops.h"
+
+namespace fer {
+
+namespace {
+
+class Concat : public Operation {
+ public:
+  std::string name() const override { return "concat"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    if (inputs.empty() || inputs[0].shape.rank() == 0) {
+      fail("concat: expects one or more values with at least one dimension");
+    }
+    with_float_type(name(), inputs[0].dtype, [](auto) {});
+    int64_t channels = 0;
+    for (const ValueType& input : inputs) {
+      if (input.shape.rank() != inputs[0].shape.rank() || input.dtype != inputs[0].dtype ||
+          input.shape.with(-1, 1) != inputs[0].shape.with(-1, 1)) {
+        fail("concat: inputs differ in more than channels: ", inputs[0], " and ", input);
+      }
+      channels += input.shape[-1];
+    }
+    return {{inputs[0].dtype, inputs[0].shape.with(-1, channels)}};
+  }
+
+  std::vector<Value> gradient(Graph&, const GradientArguments& arguments) const override {
+    std::vector<Value> result(arguments.inputs.size());
+    int64_t begin = 0;
+    for (size_t i = 0; i < result.size(); ++i) {
+      const int64_t count = arguments.inputs[i].shape()[-1];
+      if (arguments.needed[i]) {
+        result[i] = slice_channels(arguments.output_gradients[0], begin, count);
+      }
+      begin += count;
+    }
+    return result;
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      return {[](const StepContext&, auto in, auto out, std::byte*) {
+        int64_t begin = 0;
+        for (const AnyView& input : in) {
+          const int64_t count = input.shape[-1];
+          copy_channels<T>(input.as<const T>(), 0, out[0].template as<T>(), begin, count);
+          begin += count;
+        }
+      }};
+    });
+  }
+};
+
+class SliceChannels : public Operation {
+ public:
+  SliceChannels(int64_t begin, int64_t count) : begin_(begin), count_(count) {}
+
+  std::string name() const override { return "slice_channels"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    check_input_count(*this, inputs, 1);
+    with_float_type(name(), inputs[0].dtype, [](auto) {});
+    if (inputs[0].shape.rank() == 0 || begin_ < 0 || count_ < 1 || begin_ + count_ > inputs[0].shape[-1]) {
+      fail("slice_channels: channels ", begin_, " to ", begin_ + count_ - 1, " are not all in input ", inputs[0]);
+    }
+    return {{inputs[0].dtype, inputs[0].shape.with(-1, count_)}};
+  }
+
+  // dy between zeros.
+  std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override {
+    const ValueType& x = arguments.inputs[0].type();
+    const auto zeros = [&](int64_t channels) { return constant(graph, {x.dtype, x.shape.with(-1, channels)}, 0); };
+    const int64_t after = x.shape[-1] - begin_ - count_;
+    std::vector<Value> pieces;
+    if (begin_ > 0) {
+      pieces.push_back(zeros(begin_));
+    }
+    pieces.push_back(arguments.output_gradients[0]);
+    if (after > 0) {
+      pieces.push_back(zeros(after));
+    }
+    return {concat(pieces)};
+  }
+
+  Cost cost(std::span<const ValueType>, std::span<const ValueType> outputs) const override {
+    return {0, 2 * outputs[0].bytes()};
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      return {[begin = begin_, count = count_](const StepContext&, auto in, auto out, std::byte*) {
+        copy_channels<T>(in[0].template as<const T>(), begin, out[0].template as<T>(), 0, count);
+      }};
+    });
+  }
+
+ private:
+  int64_t begin_, count_;
+};
+
+}  // namespace
+
+Value concat(std::span<const Value> values) {
+  if (values.empty()) {
+    fail("concat: expects one or more values");
+  }
+  return values.size() == 1 ? values[0] : values[0].graph().apply(std::make_shared<const Concat>(), values).front();
+}
+
+Value slice_channels(Value x, int64_t begin, int64_t count) {
+  return x.graph().record(SliceChannels(begin, count), {x});
+}
+
+}  // namespace fer

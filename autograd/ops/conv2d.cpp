@@ -1,0 +1,173 @@
+#include "autograd/ops/conv2d.h"
+
+#include "autograd/ops.h"
+#include "autograd/ops/channel_sum.h"
+#include "kernels/channel_sum.h"
+
+namespace fer {
+
+void check_convolution(const Operation& operation, std::span<const ValueType> inputs, int rank, int out_channels) {
+  check_input_count(operation, inputs, inputs.size() == 3 ? 3 : 2);
+  const ValueType& x = inputs[0];
+  const ValueType& w = inputs[1];
+  with_float_type(operation.name(), x.dtype, [](auto) {});
+  if (x.shape.rank() != 4) {
+    fail(operation.name(), ": input must be images [N,H,W,C], is ", x);
+  }
+  if (w.shape.rank() != rank || w.dtype != x.dtype || w.shape.size() == 0) {
+    fail(operation.name(), ": weight must be ", x.dtype, rank == 4 ? " [out,kh,kw,in]" : " [kh,kw,C]", ", is ", w,
+         " (input ", x, ")");
+  }
+  if (inputs.size() == 3 && inputs[2] != ValueType{x.dtype, {w.shape[out_channels]}}) {
+    fail(operation.name(), ": bias expects ", ValueType{x.dtype, {w.shape[out_channels]}}, ", is ", inputs[2],
+         " (weight ", w, ")");
+  }
+}
+
+Shape convolved_shape(const Operation& operation, const Conv2dParams& params, const Shape& x, int64_t rows,
+                      int64_t columns, int64_t channels) {
+  const Padding& padding = params.padding;
+  return {x[0], window_extent(operation.name(), x[1], padding.top, padding.bottom, rows, params.stride),
+          window_extent(operation.name(), x[2], padding.left, padding.right, columns, params.stride), channels};
+}
+
+void check_cotangent(const Operation& operation, std::span<const ValueType> inputs, const Shape& expected) {
+  const ValueType type{inputs[0].dtype, expected};
+  if (inputs[1] != type) {
+    fail(operation.name(), ": dy expects ", type, ", is ", inputs[1]);
+  }
+}
+
+namespace {
+
+// y of a dense convolution; throws when w does not fit x.
+Shape result_shape(const Operation& operation, const Conv2dParams& params, const Shape& x, const Shape& w) {
+  if (w[3] != x[3]) {
+    fail(operation.name(), ": weight expects ", w[3], " input channels, input has ", x[3], " (input ", x, ", weight ",
+         w, ")");
+  }
+  return convolved_shape(operation, params, x, w[1], w[2], w[0]);
+}
+
+// 2 x multiply-adds, taps in the padding counted as everyone does: each of y's elements is one filter's worth.
+int64_t convolution_flops(const Shape& w, const Shape& y) { return 2 * y.size() * (w.size() / w[0]); }
+
+}  // namespace
+
+std::vector<ValueType> Conv2d::infer(std::span<const ValueType> inputs) const {
+  check_convolution(*this, inputs, 4, 0);
+  return {{inputs[0].dtype, result_shape(*this, params, inputs[0].shape, inputs[1].shape)}};
+}
+
+std::vector<Value> Conv2d::gradient(Graph& graph, const GradientArguments& arguments) const {
+  const Value x = arguments.inputs[0];
+  const Value w = arguments.inputs[1];
+  const Value dy = arguments.output_gradients[0];
+  const bool bias = arguments.inputs.size() == 3 && arguments.needed[2];
+  std::vector<Value> result(arguments.inputs.size());
+  if (arguments.needed[0]) {
+    result[0] = graph.record(Conv2dBackwardData(params, x.shape()), {w, dy});
+  }
+  if (arguments.needed[1]) {
+    const Value inputs[] = {x, dy};
+    const auto both = graph.apply(std::make_shared<const Conv2dBackwardWeight>(params, w.shape(), bias), inputs);
+    std::copy(both.begin(), both.end(), result.begin() + 1);
+  } else if (bias) {
+    result[2] = channel_sum(dy);
+  }
+  return result;
+}
+
+Cost Conv2d::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  const int64_t bias = inputs.size() == 3 ? outputs[0].shape.size() : 0;
+  return {convolution_flops(inputs[1].shape, outputs[0].shape) + bias, moved_bytes(inputs, outputs)};
+}
+
+Kernel Conv2d::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                       const PrepareOptions& options) const {
+  const bool bias = inputs.size() == 3;
+  if (inputs[0].dtype == DType::f32 && !options.reference) {
+    const auto fast = prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias);
+    return {[bias, run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
+              run(in[0].template as<const float>(), in[1].template as<const float>(),
+                  bias ? in[2].template as<const float>() : View<const float>{}, out[0].template as<float>(),
+                  workspace);
+            },
+            fast.workspace_bytes};
+  }
+  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+    using T = decltype(scalar);
+    return {[bias, params = params](const StepContext&, auto in, auto out, std::byte*) {
+      conv2d_forward<T>(params, in[0].template as<const T>(), in[1].template as<const T>(),
+                        bias ? in[2].template as<const T>() : View<const T>{}, out[0].template as<T>());
+    }};
+  });
+}
+
+std::vector<ValueType> Conv2dBackwardData::infer(std::span<const ValueType> inputs) const {
+  check_input_count(*this, inputs, 2);
+  check_cotangent(*this, inputs, result_shape(*this, params, x, inputs[0].shape));
+  return {{inputs[0].dtype, x}};
+}
+
+Cost Conv2dBackwardData::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  return {convolution_flops(inputs[0].shape, inputs[1].shape), moved_bytes(inputs, outputs)};
+}
+
+Kernel Conv2dBackwardData::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                                   const PrepareOptions& options) const {
+  if (inputs[0].dtype == DType::f32 && !options.reference) {
+    const auto fast = prepare_conv2d_backward_data(params, inputs[0].shape, inputs[1].shape, x);
+    return {[run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
+              run(in[0].template as<const float>(), in[1].template as<const float>(), out[0].template as<float>(),
+                  workspace);
+            },
+            fast.workspace_bytes};
+  }
+  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+    using T = decltype(scalar);
+    return {[params = params](const StepContext&, auto in, auto out, std::byte*) {
+      conv2d_backward_data<T>(params, in[0].template as<const T>(), in[1].template as<const T>(),
+                              out[0].template as<T>());
+    }};
+  });
+}
+
+std::vector<ValueType> Conv2dBackwardWeight::infer(std::span<const ValueType> inputs) const {
+  check_input_count(*this, inputs, 2);
+  check_cotangent(*this, inputs, result_shape(*this, params, inputs[0].shape, w));
+  std::vector<ValueType> outputs{{inputs[0].dtype, w}};
+  if (bias) {
+    outputs.push_back({inputs[0].dtype, {w[0]}});
+  }
+  return outputs;
+}
+
+Cost Conv2dBackwardWeight::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  return {convolution_flops(w, inputs[1].shape) + (bias ? inputs[1].shape.size() : 0), moved_bytes(inputs, outputs)};
+}
+
+Kernel Conv2dBackwardWeight::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                                     const PrepareOptions& options) const {
+  if (inputs[0].dtype == DType::f32 && !options.reference) {
+    const auto fast = prepare_conv2d_backward_weight(params, inputs[0].shape, inputs[1].shape, w, bias);
+    return {[bias = bias, run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
+              run(in[0].template as<const float>(), in[1].template as<const float>(), out[0].template as<float>(),
+                  bias ? out[1].template as<float>() : View<float>{}, workspace);
+            },
+            fast.workspace_bytes};
+  }
+  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+    using T = decltype(scalar);
+    return {[bias = bias, params = params](const StepContext&, auto in, auto out, std::byte*) {
+      conv2d_backward_weight<T>(params, in[0].template as<const T>(), in[1].template as<const T>(),
+                                out[0].template as<T>(), bias ? out[1].template as<T>() : View<T>{});
+    }};
+  });
+}
+
+Value conv2d(Value x, Value weight, std::optional<Value> bias, const Conv2dParams& params) {
+  return bias ? x.graph().record(Conv2d(params), {x, weight, *bias}) : x.graph().record(Conv2d(params), {x, weight});
+}
+
+}  // namespace fer

@@ -1,0 +1,66 @@
+// The convolution operations as classes, and the checks that dense and depthwise convolution share.
+#pragma once
+
+#include "autograd/operation.h"
+#include "kernels/conv2d.h"
+
+namespace fer {
+
+// (x, w[, b]) -> y.
+class Conv2d : public Operation {
+ public:
+  explicit Conv2d(const Conv2dParams& params) : params(params) {}
+
+  std::string name() const override { return "conv2d"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override;
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                 const PrepareOptions& options) const override;
+
+  const Conv2dParams params;
+};
+
+// (w, dy) -> dx.
+class Conv2dBackwardData : public Operation {
+ public:
+  Conv2dBackwardData(const Conv2dParams& params, const Shape& x) : params(params), x(x) {}
+
+  std::string name() const override { return "conv2d_backward_data"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                 const PrepareOptions& options) const override;
+
+  const Conv2dParams params;
+  const Shape x;
+};
+
+// (x, dy) -> dw[, db].
+class Conv2dBackwardWeight : public Operation {
+ public:
+  Conv2dBackwardWeight(const Conv2dParams& params, const Shape& w, bool bias) : params(params), w(w), bias(bias) {}
+
+  std::string name() const override { return "conv2d_backward_weight"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                 const PrepareOptions& options) const override;
+
+  const Conv2dParams params;
+  const Shape w;
+  const bool bias;
+};
+
+// What is wrong with the parameters, types or ranks of (x, w[, b]), `rank` being that of w; throws. b must be
+// [`out_channels` of w, its dimension 0 or -1].
+void check_convolution(const Operation& operation, std::span<const ValueType> inputs, int rank, int out_channels);
+
+// [N,OH,OW,channels] for images x and a kernel of `rows` x `columns`.
+Shape convolved_shape(const Operation& operation, const Conv2dParams& params, const Shape& x, int64_t rows,
+                      int64_t columns, int64_t channels);
+
+// Throws unless inputs[1], dy, has shape `expected` and the type of inputs[0].
+void check_cotangent(const Operation& operation, std::span<const ValueType> inputs, const Shape& expected);
+
+}  // namespace fer

@@ -1,0 +1,158 @@
+#include "kernels/depthwise.h"
+
+#include "autograd/ops.h"
+#include "autograd/ops/channel_sum.h"
+#include "autograd/ops/conv2d.h"
+
+namespace fer {
+
+namespace {
+
+// y of a depthwise convolution; throws when w does not fit x.
+Shape result_shape(const Operation& operation, const Conv2dParams& params, const Shape& x, const Shape& w) {
+  if (w[2] != x[3]) {
+    fail(operation.name(), ": weight expects ", w[2], " channels, input has ", x[3], " (input ", x, ", weight ", w,
+         ")");
+  }
+  return convolved_shape(operation, params, x, w[0], w[1], w[2]);
+}
+
+// 2 x multiply-adds, taps in the padding counted as everyone does.
+int64_t depthwise_flops(const Shape& w, const Shape& y) { return 2 * y.size() * w[0] * w[1]; }
+
+// (w, dy) -> dx.
+class DepthwiseBackwardData : public Operation {
+ public:
+  DepthwiseBackwardData(const Conv2dParams& params, const Shape& x) : params_(params), x_(x) {}
+
+  std::string name() const override { return "depthwise_conv2d_backward_data"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    check_input_count(*this, inputs, 2);
+    check_cotangent(*this, inputs, result_shape(*this, params_, x_, inputs[0].shape));
+    return {{inputs[0].dtype, x_}};
+  }
+
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
+    return {depthwise_flops(inputs[0].shape, inputs[1].shape), moved_bytes(inputs, outputs)};
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      const auto run = [params = params_, plain = options.reference](const StepContext&, auto in, auto out,
+                                                                     std::byte* workspace) {
+        const auto w = in[0].template as<const T>(), dy = in[1].template as<const T>();
+        if (plain) {
+          depthwise_backward_data_plain<T>(params, w, dy, out[0].template as<T>());
+        } else {
+          depthwise_backward_data<T>(params, w, dy, out[0].template as<T>(), workspace);
+        }
+      };
+      return {run, inputs[0].bytes()};
+    });
+  }
+
+ private:
+  Conv2dParams params_;
+  Shape x_;
+};
+
+// (x, dy) -> dw.
+class DepthwiseBackwardWeight : public Operation {
+ public:
+  DepthwiseBackwardWeight(const Conv2dParams& params, const Shape& w) : params_(params), w_(w) {}
+
+  std::string name() const override { return "depthwise_conv2d_backward_weight"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    check_input_count(*this, inputs, 2);
+    check_cotangent(*this, inputs, result_shape(*this, params_, inputs[0].shape, w_));
+    return {{inputs[0].dtype, w_}};
+  }
+
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
+    return {depthwise_flops(w_, inputs[1].shape), moved_bytes(inputs, outputs)};
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                 const PrepareOptions& options) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      const auto run = [params = params_, plain = options.reference](const StepContext&, auto in, auto out,
+                                                                     std::byte* workspace) {
+        const auto x = in[0].template as<const T>(), dy = in[1].template as<const T>();
+        if (plain) {
+          depthwise_backward_weight_plain<T>(params, x, dy, out[0].template as<T>());
+        } else {
+          depthwise_backward_weight<T>(params, x, dy, out[0].template as<T>(), workspace);
+        }
+      };
+      return {run, depthwise_weight_workspace(outputs[0].bytes())};
+    });
+  }
+
+ private:
+  Conv2dParams params_;
+  Shape w_;
+};
+
+// (x, w[, b]) -> y.
+class DepthwiseConv2d : public Operation {
+ public:
+  explicit DepthwiseConv2d(const Conv2dParams& params) : params_(params) {}
+
+  std::string name() const override { return "depthwise_conv2d"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    check_convolution(*this, inputs, 3, -1);
+    return {{inputs[0].dtype, result_shape(*this, params_, inputs[0].shape, inputs[1].shape)}};
+  }
+
+  std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override {
+    const Value x = arguments.inputs[0];
+    const Value w = arguments.inputs[1];
+    const Value dy = arguments.output_gradients[0];
+    std::vector<Value> result(arguments.inputs.size());
+    if (arguments.needed[0]) {
+      result[0] = graph.record(DepthwiseBackwardData(params_, x.shape()), {w, dy});
+    }
+    if (arguments.needed[1]) {
+      result[1] = graph.record(DepthwiseBackwardWeight(params_, w.shape()), {x, dy});
+    }
+    if (arguments.inputs.size() == 3 && arguments.needed[2]) {
+      result[2] = channel_sum(dy);
+    }
+    return result;
+  }
+
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
+    const int64_t bias = inputs.size() == 3 ? outputs[0].shape.size() : 0;
+    return {depthwise_flops(inputs[1].shape, outputs[0].shape) + bias, moved_bytes(inputs, outputs)};
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      const auto kernel = options.reference ? depthwise_forward_plain<T> : depthwise_forward<T>;
+      return {[params = params_, kernel, bias = inputs.size() == 3](const StepContext&, auto in, auto out, std::byte*) {
+        kernel(params, in[0].template as<const T>(), in[1].template as<const T>(),
+               bias ? in[2].template as<const T>() : View<const T>{}, out[0].template as<T>());
+      }};
+    });
+  }
+
+ private:
+  Conv2dParams params_;
+};
+
+}  // namespace
+
+Value depthwise_conv2d(Value x, Value weight, std::optional<Value> bias, const Conv2dParams& params) {
+  const DepthwiseConv2d operation(params);
+  return bias ? x.graph().record(operation, {x, weight, *bias}) : x.graph().record(operation, {x, weight});
+}
+
+}  // namespace fer

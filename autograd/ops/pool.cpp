@@ -1,0 +1,206 @@
+#include "kernels/pool.h"
+
+#include "autograd/ops.h"
+
+namespace fer {
+
+namespace {
+
+void check_image(const std::string& who, const ValueType& x) {
+  with_float_type(who, x.dtype, [](auto) {});
+  if (x.shape.rank() != 4) {
+    fail(who, ": expects [N,H,W,C], input is ", x);
+  }
+}
+
+Shape pooled_shape(const std::string& who, const PoolParams& params, const Shape& x) {
+  if (params.kernel < 1 || params.stride < 1) {
+    fail(who, ": kernel ", params.kernel, " and stride ", params.stride, " must be positive");
+  }
+  const Padding& pad = params.padding;
+  for (int64_t amount : {pad.top, pad.bottom, pad.left, pad.right}) {
+    if (amount < 0 || amount >= params.kernel) {
+      fail(who, ": padding ", amount, " must be at least 0 and less than the kernel, ", params.kernel);
+    }
+  }
+  return {x[0], window_extent(who, x[1], pad.top, pad.bottom, params.kernel, params.stride),
+          window_extent(who, x[2], pad.left, pad.right, params.kernel, params.stride), x[3]};
+}
+
+// dy (perhaps with the argmax before it) -> dx of shape x.
+class PoolBackward : public Operation {
+ public:
+  PoolBackward(const char* name, const PoolParams& params, Shape x) : params_(params), x_(x), name_(name) {}
+
+  std::string name() const override { return name_; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs.back().dtype, x_}}; }
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
+    return {x_.size(), moved_bytes(inputs, outputs)};
+  }
+
+ protected:
+  const PoolParams params_;
+  const Shape x_;
+
+ private:
+  const char* name_;
+};
+
+// argmax, dy -> dx.
+class MaxPoolBackward : public PoolBackward {
+ public:
+  MaxPoolBackward(const PoolParams& params, Shape x) : PoolBackward("max_pool_backward", params, x) {}
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return with_float_type(name(), inputs[1].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      return {[params = params_, reference = options.reference](const StepContext&, auto in, auto out, std::byte*) {
+        max_pool_backward<T>(params, in[0].template as<const uint8_t>(), in[1].template as<const T>(),
+                             out[0].template as<T>(), reference);
+      }};
+    });
+  }
+};
+
+// x -> y, argmax (u8: places in a window).
+class MaxPool : public Operation {
+ public:
+  explicit MaxPool(const PoolParams& params) : params_(params) {}
+
+  std::string name() const override { return "max_pool"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    check_input_count(*this, inputs, 1);
+    check_image(name(), inputs[0]);
+    if (params_.kernel > 15) {
+      fail("max_pool: kernel ", params_.kernel, " is larger than 15");  // places in a window must fit a u8
+    }
+    const Shape y = pooled_shape(name(), params_, inputs[0].shape);
+    return {{inputs[0].dtype, y}, {DType::u8, y}};
+  }
+
+  std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override {
+    return {graph.record(MaxPoolBackward(params_, arguments.inputs[0].shape()),
+                         {arguments.outputs[1], arguments.output_gradients[0]})};
+  }
+
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
+    return {params_.kernel * params_.kernel * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      return {[params = params_, reference = options.reference](const StepContext&, auto in, auto out, std::byte*) {
+        max_pool_forward<T>(params, in[0].template as<const T>(), out[0].template as<T>(),
+                            out[1].template as<uint8_t>(), reference);
+      }};
+    });
+  }
+
+ private:
+  PoolParams params_;
+};
+
+class AveragePoolBackward : public PoolBackward {
+ public:
+  AveragePoolBackward(const PoolParams& params, Shape x) : PoolBackward("average_pool_backward", params, x) {}
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      return {[params = params_](const StepContext&, auto in, auto out, std::byte*) {
+        average_pool_backward<T>(params, in[0].template as<const T>(), out[0].template as<T>());
+      }};
+    });
+  }
+};
+
+class AveragePool : public Operation {
+ public:
+  explicit AveragePool(const PoolParams& params) : params_(params) {}
+
+  std::string name() const override { return "average_pool"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    check_input_count(*this, inputs, 1);
+    check_image(name(), inputs[0]);
+    if (params_.padding != Padding{}) {
+      fail("average_pool: padding is not supported");
+    }
+    return {{inputs[0].dtype, pooled_shape(name(), params_, inputs[0].shape)}};
+  }
+
+  std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override {
+    return {graph.record(AveragePoolBackward(params_, arguments.inputs[0].shape()), {arguments.output_gradients[0]})};
+  }
+
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
+    return {params_.kernel * params_.kernel * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      return {[params = params_](const StepContext&, auto in, auto out, std::byte*) {
+        average_pool_forward<T>(params, in[0].template as<const T>(), out[0].template as<T>());
+      }};
+    });
+  }
+
+ private:
+  PoolParams params_;
+};
+
+class GlobalAveragePoolBackward : public PoolBackward {
+ public:
+  explicit GlobalAveragePoolBackward(Shape x) : PoolBackward("global_average_pool_backward", {}, x) {}
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      return {[](const StepContext&, auto in, auto out, std::byte*) {
+        global_average_pool_backward<T>(in[0].template as<const T>(), out[0].template as<T>());
+      }};
+    });
+  }
+};
+
+class GlobalAveragePool : public Operation {
+ public:
+  std::string name() const override { return "global_average_pool"; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    check_input_count(*this, inputs, 1);
+    check_image(name(), inputs[0]);
+    return {{inputs[0].dtype, {inputs[0].shape[0], inputs[0].shape[3]}}};
+  }
+
+  std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override {
+    return {graph.record(GlobalAveragePoolBackward(arguments.inputs[0].shape()), {arguments.output_gradients[0]})};
+  }
+
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
+    return {inputs[0].shape.size(), moved_bytes(inputs, outputs)};
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      const auto run = [](const StepContext&, auto in, auto out, std::byte* workspace) {
+        global_average_pool_forward<T>(in[0].template as<const T>(), out[0].template as<T>(), workspace);
+      };
+      return {run, global_average_pool_workspace_bytes(inputs[0].shape[3])};
+    });
+  }
+};
+
+}  // namespace
+
+Value max_pool(Value x, const PoolParams& params) { return x.graph().record(MaxPool(params), {x}); }
+Value average_pool(Value x, const PoolParams& params) { return x.graph().record(AveragePool(params), {x}); }
+Value global_average_pool(Value x) { return x.graph().record(GlobalAveragePool(), {x}); }
+
+}  // namespace fer

@@ -1,0 +1,86 @@
+#include "train/step.h"
+
+namespace fer {
+
+TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, const std::string& head,
+                           const TrainingData& data, const PlanOptions& plan_options)
+    : options_(options), data_(data) {
+  const auto resident = [&](const char* name, const Tensor& tensor) {
+    return graph_.resident(name, tensor.dtype(), tensor.shape());
+  };
+  const Value images = resident("images", data_.images);
+  const Value labels = resident("labels", data_.labels);
+  const Value targets = data_.targets.empty() ? Value() : resident("targets", data_.targets);
+  if (data_.class_weight) {
+    class_weight_ = resident("class_weight", *data_.class_weight);
+  }
+  indices_ = graph_.input("indices", DType::i32, {options.batch});
+  learning_rate_ = graph_.input("learning_rate", DType::f32, {});
+
+  const std::unique_ptr<Module> model = network.make(graph_);
+  const bool frozen = options.freeze == "backbone";
+  const Mode mode = frozen ? Mode::frozen : Mode::training;
+  const Value batch_labels = gather(labels, indices_);
+  const Value target = targets.valid() ? gather(targets, indices_) : batch_labels;
+  const Value x = augment(decode(gather(images, indices_)), augmentation(options.augment));
+  const AdversarialTraining adversarial = parse_adversarial(options.adversarial);
+
+  Value attacked;
+  if (adversarial.kind == AdversarialTraining::Kind::fly) {
+    const Value attack_loss = cross_entropy(model->forward(x, Mode::evaluation), batch_labels, {.sum = true});
+    const Value slope = gradients(attack_loss, std::vector{x})[0];
+    attacked = clamp(add(x, scale(sign(slope), adversarial.eps)), 0, 1);
+  }
+  const Value logits = model->forward(x, mode);
+  loss_ = loss_of(logits, target);
+  correct_ = count_correct(logits, batch_labels);
+  if (attacked.valid()) {
+    const Value attacked_loss = loss_of(model->forward(attacked, mode), target);
+    loss_ = add(scale(loss_, 1 - adversarial.ratio), scale(attacked_loss, adversarial.ratio));
+  }
+
+  std::vector<Value> parameters = graph_.trainable();
+  if (frozen) {
+    std::erase_if(parameters, [&](Value value) {
+      return graph_.values()[static_cast<size_t>(value.id())].name.rfind(head + ".", 0) != 0;
+    });
+  }
+  const std::vector<Value> slopes = gradients(loss_, parameters);
+  const Restore phase(graph_.phase, Phase::update);
+  const Value update = optimizer_step(optimizer_params(options), learning_rate_, parameters, slopes);
+
+  Plan plan = make_plan(graph_, std::vector{loss_, correct_, update}, plan_options);
+  if (options.memory_limit > 0 && plan.peak_bytes() + plan.variable_bytes() > options.memory_limit) {
+    fail("--memory-limit: ", options.memory_limit, " bytes are not enough for this step: ",
+         plan.peak_bytes() + plan.variable_bytes(), " are the least (", plan.peak_bytes(), " for values, ",
+         plan.variable_bytes(), " for weights and moments); a smaller --batch needs less");
+  }
+  executor_ = std::make_unique<Executor>(std::move(plan), network.device, network.variables, network.arena);
+  if (network.device == Device::null) {
+    return;
+  }
+  executor_->bind(images, data_.images.view()).bind(labels, data_.labels.view());
+  if (targets.valid()) {
+    executor_->bind(targets, data_.targets.view());
+  }
+  if (class_weight_.valid()) {
+    executor_->bind(class_weight_, data_.class_weight->view());
+  }
+}
+
+Value TrainingStep::loss_of(Value logits, Value target) const {
+  const CrossEntropyParams params{.label_smoothing = options_.label_smoothing, .multi_target = data_.multi_target};
+  return cross_entropy(logits, target, params,
+                       class_weight_.valid() ? std::optional<Value>(class_weight_) : std::nullopt);
+}
+
+TrainingStep::Result TrainingStep::run(const std::vector<int32_t>& indices, double learning_rate,
+                                       const StepContext& step, std::vector<double>* seconds) {
+  auto rate = static_cast<float>(learning_rate);
+  executor_->feed(indices_, {const_cast<int32_t*>(indices.data()), DType::i32, {static_cast<int64_t>(indices.size())}});
+  executor_->feed(learning_rate_, {&rate, DType::f32, {}});
+  executor_->run(step, seconds);
+  return {executor_->scalar<float>(loss_), executor_->scalar<int32_t>(correct_)};
+}
+
+}  // namespace fer

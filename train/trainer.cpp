@@ -1,0 +1,352 @@
+#include "train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <sstream>
+
+#include "data/adversarial_set.h"
+#include "tensor/file.h"
+
+namespace fer {
+
+namespace {
+
+constexpr uint32_t order_stream = 0xDA7A;  // of the Philox numbers that shuffle the epochs
+constexpr int64_t evaluation_batch = 64;
+
+ModelOptions model_options(const TrainOptions& options, int64_t classes) {
+  ModelOptions result;
+  result.classes = classes;
+  result.size = options.size;
+  result.channels = options.channels;
+  result.dropout = options.dropout;
+  return resolve(find_model(options.model), result);
+}
+
+// Rows of `a` and then rows of `b`, as u8 when both are, else as f32 in [0,1].
+Tensor joined_images(const Tensor& a, const std::vector<int32_t>& rows_a, const Tensor& b,
+                     const std::vector<int32_t>& rows_b) {
+  const DType dtype = a.dtype() == DType::u8 && b.dtype() == DType::u8 ? DType::u8 : DType::f32;
+  Tensor result(dtype, a.shape().with(0, static_cast<int64_t>(rows_a.size() + rows_b.size())));
+  const int64_t pixels = a.size() / a.shape()[0];
+  int64_t at = 0;
+  const auto append = [&](const Tensor& from, const std::vector<int32_t>& rows) {
+    for (int32_t row : rows) {
+      for (int64_t i = 0; i < pixels; ++i, ++at) {
+        if (dtype == DType::u8) {
+          result.data<uint8_t>()[at] = from.data<uint8_t>()[row * pixels + i];
+        } else {
+          result.data<float>()[at] = from.dtype() == DType::u8
+                                         ? static_cast<float>(from.data<uint8_t>()[row * pixels + i]) / 255.0f
+                                         : from.data<float>()[row * pixels + i];
+        }
+      }
+    }
+  };
+  append(a, rows_a);
+  append(b, rows_b);
+  return result;
+}
+
+Tensor class_weights(const std::vector<int32_t>& samples, const Tensor& labels, int64_t classes) {
+  std::vector<double> counts(static_cast<size_t>(classes), 0);
+  for (int32_t sample : samples) {
+    ++counts[static_cast<size_t>(labels.data<int32_t>()[sample])];
+  }
+  Tensor weights(DType::f32, {classes});
+  for (int64_t k = 0; k < classes; ++k) {
+    const double count = std::max(counts[static_cast<size_t>(k)], 1.0);
+    weights.data<float>()[k] =
+        static_cast<float>(static_cast<double>(samples.size()) / (static_cast<double>(classes) * count));
+  }
+  return weights;
+}
+
+}  // namespace
+
+Network make_network(const std::string& model, const ModelOptions& options, uint64_t seed, Device device) {
+  const ModelOptions resolved = resolve(find_model(model), options);
+  Network network;
+  network.make = [model, resolved](Graph& graph) { return make_model(model, graph, resolved); };
+  network.variables = std::make_shared<Variables>(seed);
+  network.arena = std::make_shared<Arena>();
+  network.device = device;
+  network.classes = resolved.classes;
+  return network;
+}
+
+LoadedNetwork load_network(const std::filesystem::path& run_or_file, Device device) {
+  LoadedNetwork loaded;
+  loaded.file = std::filesystem::is_directory(run_or_file) ? run_or_file / "best.safetensors" : run_or_file;
+  const TensorFile file = read_safetensors(loaded.file);
+  loaded.metadata = read_metadata(file);
+  loaded.network = make_network(loaded.metadata.model, loaded.metadata.options, 0, device);
+  Graph graph;
+  loaded.network.make(graph);
+  load_weights(file, graph, find_model(loaded.metadata.model).head, *loaded.network.variables, {.replace_head = false});
+  return loaded;
+}
+
+Trainer::Trainer(const TrainOptions& options, const Dataset& dataset, const Split& split, std::filesystem::path run)
+    : options_(options),
+      run_(std::move(run)),
+      classes_(dataset.classes),
+      schedule_(options.schedule, options.lr, 1) {
+  options_.check();
+  assemble(dataset, split);
+  if (options_.batch > training_samples()) {
+    fail("--batch ", options_.batch, " is larger than the training set (", training_samples(), " images)");
+  }
+  if (validation_.empty() && (options_.early_stopping > 0 || options_.schedule == "plateau")) {
+    fail("--early-stopping and --schedule plateau need validation images; add --validation 0.15");
+  }
+  const int64_t batches = training_samples() / options_.batch;
+  schedule_ = Schedule(options_.schedule, options_.lr, batches * options_.epochs);
+
+  const auto classes = static_cast<int64_t>(classes_.size());
+  network_ = make_network(options_.model, model_options(options_, classes), options_.seed);
+  const std::string head = find_model(options_.model).head;
+  if (!options_.weights.empty()) {
+    const std::filesystem::path given = options_.weights;
+    Graph graph;
+    network_.make(graph);
+    not_loaded_ = load_weights(read_safetensors(std::filesystem::is_directory(given) ? given / "best.safetensors" : given),
+                               graph, head, *network_.variables, {.partial = options_.partial});
+  }
+  step_ = std::make_unique<TrainingStep>(options_, network_, head, data_);
+  if (!validation_.empty()) {
+    const Shape& shape = validation_images_.shape();
+    validator_ = std::make_unique<Classifier>(network_, Shape{shape[1], shape[2], shape[3]}, validation_images_.dtype(),
+                                              std::min<int64_t>(evaluation_batch, options_.batch));
+  }
+  std::filesystem::create_directories(run_);
+}
+
+void Trainer::assemble(const Dataset& dataset, const Split& split) {
+  data_.images = dataset.images;
+  data_.labels = dataset.labels;
+  data_.targets = dataset.targets;
+  data_.multi_target = dataset.multi_target;
+  samples_ = split.train;
+  validation_images_ = dataset.images;
+  validation_ = split.validation;
+  for (int32_t sample : validation_) {
+    validation_labels_.push_back(dataset.labels.data<int32_t>()[sample]);
+  }
+
+  const AdversarialTraining adversarial = parse_adversarial(options_.adversarial);
+  if (adversarial.kind == AdversarialTraining::Kind::stored) {
+    // Only images made from training images may be learned from, whatever the file holds.
+    const AdversarialSet stored = read_adversarial_set(adversarial.file);
+    const auto source = stored.dataset.metadata.find("source_digest");
+    if (source == stored.dataset.metadata.end() || source->second != digest(dataset)) {
+      fail("--adversarial: ", adversarial.file, " was made from other data than ", options_.data);
+    }
+    if (stored.dataset.images.shape().with(0, 0) != dataset.images.shape().with(0, 0)) {
+      fail("--adversarial: images of ", adversarial.file, " are ", stored.dataset.images.shape(), ", those of ",
+           options_.data, " ", dataset.images.shape());
+    }
+    std::vector<bool> in_training(static_cast<size_t>(dataset.size()), false);
+    for (int32_t sample : split.train) {
+      in_training[static_cast<size_t>(sample)] = true;
+    }
+    std::vector<int32_t> rows, sources = split.train;
+    for (size_t i = 0; i < stored.source.size(); ++i) {
+      const int32_t origin = stored.source[i];
+      if (origin < 0 || origin >= dataset.size()) {
+        fail("--adversarial: ", adversarial.file, ": image ", i, " says it was made from image ", origin, " of ",
+             dataset.size());
+      }
+      if (in_training[static_cast<size_t>(origin)] && stored.attacks[i] != "original") {
+        rows.push_back(static_cast<int32_t>(i));
+        sources.push_back(origin);
+      }
+    }
+    if (rows.empty()) {
+      fail("--adversarial: ", adversarial.file, " holds no attacked version of a training image");
+    }
+    data_.images = joined_images(dataset.images, split.train, stored.dataset.images, rows);
+    const Dataset chosen = select(dataset, sources);
+    data_.labels = chosen.labels;
+    data_.targets = chosen.targets;
+    samples_.resize(sources.size());
+    std::iota(samples_.begin(), samples_.end(), 0);
+  }
+  if (options_.class_weights) {
+    data_.class_weight = class_weights(samples_, data_.labels, static_cast<int64_t>(classes_.size()));
+  }
+}
+
+std::vector<int32_t> Trainer::order_of(int64_t epoch) const {
+  std::vector<int32_t> order = samples_;
+  RandomSequence random(Philox(options_.seed, order_stream, static_cast<uint64_t>(epoch)));
+  for (size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[random.below(static_cast<uint32_t>(i))]);
+  }
+  return order;
+}
+
+WeightMetadata Trainer::metadata() const {
+  return {options_.model, model_options(options_, static_cast<int64_t>(classes_.size())), classes_};
+}
+
+void Trainer::save_best() const {
+  write_safetensors(run_ / "best.safetensors", weight_file(*network_.variables, metadata(), false));
+}
+
+void Trainer::save_last() const {
+  TensorFile file = weight_file(*network_.variables, metadata(), true);
+  file.metadata["trainer"] = nlohmann::json{{"epoch", state_.epoch},
+                                            {"batch", state_.batch},
+                                            {"step", state_.step},
+                                            {"loss_sum", state_.loss_sum},
+                                            {"seconds", state_.seconds},
+                                            {"correct", state_.correct},
+                                            {"best_loss", state_.best_loss},
+                                            {"epochs_since_best", state_.epochs_since_best},
+                                            {"schedule_factor", schedule_.state.factor},
+                                            {"schedule_best", schedule_.state.best},
+                                            {"schedule_bad_epochs", schedule_.state.bad_epochs}}
+                                 .dump();
+  write_safetensors(run_ / "last.safetensors", file);
+}
+
+void Trainer::resume() {
+  const std::filesystem::path path = run_ / "last.safetensors";
+  const TensorFile file = read_safetensors(path);
+  const WeightMetadata saved = read_metadata(file);
+  if (saved.model != options_.model) {
+    fail("--resume: ", path.string(), " is a checkpoint of ", saved.model, ", not of ", options_.model);
+  }
+  if (file.metadata.count("trainer") == 0) {
+    fail("--resume: ", path.string(), " holds weights alone; a checkpoint to resume from is needed");
+  }
+  restore_variables(file, *network_.variables);
+  const auto trainer = nlohmann::json::parse(file.metadata.at("trainer"));
+  trainer.at("epoch").get_to(state_.epoch);
+  trainer.at("batch").get_to(state_.batch);
+  trainer.at("step").get_to(state_.step);
+  trainer.at("loss_sum").get_to(state_.loss_sum);
+  trainer.at("seconds").get_to(state_.seconds);
+  trainer.at("correct").get_to(state_.correct);
+  trainer.at("best_loss").get_to(state_.best_loss);
+  trainer.at("epochs_since_best").get_to(state_.epochs_since_best);
+  trainer.at("schedule_factor").get_to(schedule_.state.factor);
+  trainer.at("schedule_best").get_to(schedule_.state.best);
+  trainer.at("schedule_bad_epochs").get_to(schedule_.state.bad_epochs);
+
+  // Lines of epochs after the checkpoint belong to work that was lost and is done again.
+  log_.clear();
+  std::istringstream lines(read_file(run_ / "log.jsonl"));
+  std::string line;
+  while (static_cast<int64_t>(log_.size()) < state_.epoch && std::getline(lines, line)) {
+    log_.push_back(nlohmann::json::parse(line));
+  }
+}
+
+void Trainer::append_log(const nlohmann::json& record) {
+  log_.push_back(record);
+  std::string text;
+  for (const nlohmann::json& line : log_) {
+    text += line.dump() + "\n";
+  }
+  write_file(run_ / "log.jsonl", text);
+}
+
+nlohmann::json Trainer::finish_epoch() {
+  const int64_t batches = training_samples() / options_.batch;
+  const auto images = static_cast<double>(batches * options_.batch);
+  nlohmann::json record = {{"epoch", state_.epoch + 1},
+                           {"train_loss", state_.loss_sum / static_cast<double>(batches)},
+                           {"train_accuracy", static_cast<double>(state_.correct) / images},
+                           {"learning_rate", schedule_.rate(state_.step - 1)},
+                           {"seconds", state_.seconds},
+                           {"images_per_second", images / std::max(state_.seconds, 1e-9)},
+                           {"planned_peak_bytes", plan().peak_bytes() + plan().variable_bytes()}};
+  bool best = true;
+  if (validator_) {
+    const std::vector<float> probabilities = validator_->probabilities(validation_images_, validation_);
+    const auto classes = static_cast<size_t>(network_.classes);
+    double loss = 0;
+    int64_t correct = 0;
+    for (size_t i = 0; i < validation_.size(); ++i) {
+      const float* row = probabilities.data() + i * classes;
+      const auto label = static_cast<size_t>(validation_labels_[i]);
+      loss -= std::log(std::max(static_cast<double>(row[label]), 1e-30));
+      correct += static_cast<size_t>(std::max_element(row, row + classes) - row) == label;
+    }
+    loss /= static_cast<double>(validation_.size());
+    record["validation_loss"] = loss;
+    record["validation_accuracy"] = static_cast<double>(correct) / static_cast<double>(validation_.size());
+    schedule_.observe(loss);
+    best = loss < state_.best_loss;
+    state_.best_loss = std::min(loss, state_.best_loss);
+    state_.epochs_since_best = best ? 0 : state_.epochs_since_best + 1;
+  }
+  record["peak_rss_bytes"] = peak_resident_bytes();
+  ++state_.epoch;
+  state_.batch = state_.correct = 0;
+  state_.loss_sum = state_.seconds = 0;
+  append_log(record);
+  if (best) {
+    save_best();
+  }
+  save_last();
+  return record;
+}
+
+Trainer::Outcome Trainer::train(const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop) {
+  using Clock = std::chrono::steady_clock;
+  const int64_t batches = training_samples() / options_.batch;
+  const auto begun = Clock::now();
+  const int64_t first_step = state_.step;
+  std::vector<int32_t> indices(static_cast<size_t>(options_.batch));
+  while (state_.epoch < options_.epochs) {
+    if (options_.early_stopping > 0 && state_.epochs_since_best >= options_.early_stopping) {
+      return Outcome::stopped_early;
+    }
+    const std::vector<int32_t> order = order_of(state_.epoch);
+    Progress progress;
+    progress.epoch = state_.epoch + 1;
+    progress.epochs = options_.epochs;
+    progress.batches = batches;
+    while (state_.batch < batches) {
+      if (stop) {
+        save_last();
+        return Outcome::interrupted;
+      }
+      const auto start = Clock::now();
+      std::copy_n(order.begin() + state_.batch * options_.batch, options_.batch, indices.begin());
+      const TrainingStep::Result result = step_->run(indices, schedule_.rate(state_.step),
+                                                     {options_.seed, static_cast<uint64_t>(state_.step)});
+      if (!std::isfinite(result.loss)) {
+        fail("training: the loss is ", result.loss, " in epoch ", state_.epoch + 1, ", batch ", state_.batch + 1,
+             " (learning rate ", schedule_.rate(state_.step), "); the last checkpoint is intact; try a smaller --lr");
+      }
+      state_.loss_sum += result.loss;
+      state_.correct += result.correct;
+      ++state_.batch;
+      ++state_.step;
+      const auto now = Clock::now();
+      state_.seconds += std::chrono::duration<double>(now - start).count();
+      const double per_step =
+          std::chrono::duration<double>(now - begun).count() / static_cast<double>(state_.step - first_step);
+      progress.batch = state_.batch;
+      progress.loss = state_.loss_sum / static_cast<double>(state_.batch);
+      progress.accuracy = static_cast<double>(state_.correct) / static_cast<double>(state_.batch * options_.batch);
+      progress.images_per_second = static_cast<double>(state_.batch * options_.batch) / state_.seconds;
+      progress.seconds_left = per_step * static_cast<double>(batches * options_.epochs - state_.step);
+      if (state_.batch < batches) {
+        report(progress);
+      }
+    }
+    const nlohmann::json record = finish_epoch();
+    progress.record = &record;
+    report(progress);
+  }
+  return Outcome::finished;
+}
+
+}  // namespace fer

@@ -1,0 +1,94 @@
+// The training loop: epochs, validation, early stopping, checkpoints, the log, exact resume.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "data/split.h"
+#include "models/weights.h"
+#include "train/schedule.h"
+#include "train/step.h"
+
+namespace fer {
+
+struct Progress {
+  int64_t epoch = 0, epochs = 0;   // epoch counts from 1
+  int64_t batch = 0, batches = 0;
+  double loss = 0, accuracy = 0;   // of the epoch so far
+  double images_per_second = 0;
+  double seconds_left = 0;         // of the whole run
+  const nlohmann::json* record = nullptr;  // the epoch's log record, once it is over
+};
+
+class Trainer {
+ public:
+  // The network's variables are made (and loaded from options.weights) here. `run` is the run folder, made if missing.
+  // Throws before anything is written when options and data do not fit together.
+  Trainer(const TrainOptions& options, const Dataset& dataset, const Split& split, std::filesystem::path run);
+
+  // Takes up where last.safetensors of the run folder stopped.
+  void resume();
+
+  enum class Outcome { finished, stopped_early, interrupted };
+
+  // Trains to the end, or until `stop` is set: then the step is finished, the checkpoint written. Every epoch appends
+  // to log.jsonl, then writes best.safetensors when it is the best so far, then last.safetensors.
+  Outcome train(const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop);
+
+  const Network& network() const { return network_; }
+  const Plan& plan() const { return step_->plan(); }
+  // Names of variables that --weights did not fill.
+  const std::vector<std::string>& not_loaded() const { return not_loaded_; }
+  int64_t training_samples() const { return static_cast<int64_t>(samples_.size()); }
+
+ private:
+  // All that a checkpoint must hold beside the variables.
+  struct State {
+    int64_t epoch = 0;  // epochs finished
+    int64_t batch = 0;  // batches finished of the next one
+    int64_t step = 0;
+    double loss_sum = 0, seconds = 0;
+    int64_t correct = 0;
+    double best_loss = 1e300;
+    int64_t epochs_since_best = 0;
+  };
+
+  void assemble(const Dataset& dataset, const Split& split);
+  std::vector<int32_t> order_of(int64_t epoch) const;
+  nlohmann::json finish_epoch();
+  void save_last() const;
+  void save_best() const;
+  void append_log(const nlohmann::json& record);
+  WeightMetadata metadata() const;
+
+  TrainOptions options_;
+  std::filesystem::path run_;
+  std::vector<std::string> classes_;
+  TrainingData data_;
+  std::vector<int32_t> samples_;      // rows of data_.images to train on
+  Tensor validation_images_;
+  std::vector<int32_t> validation_;   // rows of validation_images_
+  std::vector<int32_t> validation_labels_;
+  Network network_;
+  std::vector<std::string> not_loaded_;
+  std::unique_ptr<TrainingStep> step_;
+  std::unique_ptr<Classifier> validator_;
+  Schedule schedule_;
+  State state_;
+  std::vector<nlohmann::json> log_;
+};
+
+// A network by name with fresh variables.
+Network make_network(const std::string& model, const ModelOptions& options, uint64_t seed, Device device = Device::cpu);
+
+// A network from a weights file of ours, or from best.safetensors of a run folder.
+struct LoadedNetwork {
+  Network network;
+  WeightMetadata metadata;
+  std::filesystem::path file;
+};
+LoadedNetwork load_network(const std::filesystem::path& run_or_file, Device device = Device::cpu);
+
+}  // namespace fer
