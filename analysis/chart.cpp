@@ -10,7 +10,7 @@ namespace fer {
 
 namespace {
 
-constexpr double width = 480, height = 250, left = 52, right = 14, top = 10, bottom = 38;
+constexpr double width = 380, height = 230, left = 52, right = 14, top = 10, bottom = 38;
 constexpr int colours = 6;  // --series-1 … --series-6 of the style sheet
 
 std::string number(double value) { return format::fixed(value, 1); }

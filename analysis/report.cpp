@@ -1,7 +1,5 @@
 #include "analysis/report.h"
 
-#include <filesystem>
-
 #include "analysis/html.h"
 #include "analysis/report_parts.h"
 #include "analysis/report_style.h"
@@ -10,12 +8,6 @@
 namespace fer {
 
 namespace {
-
-// Chart.js as text, or nothing: the SVG curves then stay.
-std::string chart_library() {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(FER_CHART_JS, ignored) ? read_file(FER_CHART_JS) : "";
-}
 
 std::string navigation(const std::vector<RunReport>& runs) {
   if (runs.size() < 2) {
@@ -36,7 +28,7 @@ std::string run_html(const RunReport& run, size_t index, ChartBook& book) {
 }
 
 std::string scripts(const ChartBook& book) {
-  const std::string library = book.data().empty() ? "" : chart_library();
+  const std::string library = book.data().empty() ? "" : report::chart_library(FER_CHART_JS);
   if (library.empty()) {
     return "";
   }
@@ -48,6 +40,11 @@ std::string scripts(const ChartBook& book) {
 }  // namespace
 
 namespace report {
+
+std::string chart_library(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored) ? read_file(path) : "";
+}
 
 std::string facts(const RunReport& run) {
   constexpr std::pair<const char*, const char*> keys[] = {{"model", "model"},
@@ -62,7 +59,7 @@ std::string facts(const RunReport& run) {
                                                           {"precision", "precision"}};
   std::string items;
   for (const auto& [key, label] : keys) {
-    if (const std::optional<std::string> value = setting(run.run, key); value && !value->empty()) {
+    if (const std::optional<std::string> value = setting(run.run, key); value && !value->empty() && *value != "none") {
       items += "<li>" + std::string(label) + " <b>" + html::escape(*value) + "</b></li>";
     }
   }

@@ -84,7 +84,7 @@ std::string score_rows(const std::vector<RunReport>& runs) {
                            ? std::nullopt
                            : std::optional<Score>({attack->robust_accuracy, attack->robust_interval}));
     }
-    text += score_row("Robust accuracy: " + name, robust);
+    text += score_row("Robust: " + name, robust);
   }
   return text;
 }
@@ -168,7 +168,7 @@ std::string comparison(const std::vector<RunReport>& runs, ChartBook& book) {
   table += "</tr></thead><tbody>" + score_rows(runs) + cost_rows(runs) + "</tbody></table></div>";
   return "<div class=\"run\">" +
          section("Comparison",
-                 "Accuracies with 95% Wilson intervals, and the difference to " + runs[0].name +
+                 "Clean and robust accuracies with 95% Wilson intervals, and the difference to " + runs[0].name +
                      " in percentage points. Where two intervals overlap, the difference may be chance.",
                  table + shared_curves(runs, book)) +
          "</div>";

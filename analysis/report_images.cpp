@@ -91,13 +91,13 @@ std::string panel_html(const AttackPanel& panel) {
   const std::string extent = change.changed == change.pixels
                                  ? "every pixel changed"
                                  : grouped(change.changed) + " of " + grouped(change.pixels) + " pixels changed";
-  const std::string amount = "by at most " + eps_text(change.largest) + " of 1";
+  const std::string amount = "by at most " + eps_text(change.largest);
   std::string text = "<article class=\"panel\"><header><b>" + escape(panel.attack) + "</b><span>labelled " +
                      escape(panel.label) + (fooled ? " · attack succeeded" : " · attack did not succeed") +
                      "</span></header><div class=\"steps\">";
   text += step("Clean", html::image(to_bytes(panel.clean), "clean face labelled " + panel.label),
                verdict(panel.clean_prediction, panel.label, percent(panel.clean_confidence)));
-  text += step("Perturbation ×" + compact(change.factor),
+  text += step("Change ×" + compact(change.factor),
                html::image(change.picture, "perturbation, amplified " + compact(change.factor) + " times"),
                "<small>" + extent + (change.changed > 0 ? "<br>" + amount : "") + "</small>");
   text += step("Attacked", html::image(to_bytes(panel.attacked), "attacked face labelled " + panel.label),
@@ -133,10 +133,11 @@ std::string attack_panels(const RunReport& run) {
   for (const AttackPanel& panel : run.panels) {
     panels += panel_html(panel);
   }
-  return section("Attacks on single faces",
-                 "The middle picture is the change made by the attack, multiplied by the factor above it and centred "
-                 "on grey: grey is no change, lighter is brighter, darker is dimmer.",
-                 "<div class=\"panels\">" + panels + "</div>");
+  return section(
+      "Attacks on single faces",
+      "The middle picture is the perturbation, multiplied by the factor above it and centred on grey: grey is no "
+      "change, lighter is brighter, darker is dimmer. Sizes are on the scale from black, 0, to white, 1.",
+      "<div class=\"panels\">" + panels + "</div>");
 }
 
 }  // namespace fer::report

@@ -2,6 +2,7 @@
 // in order.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ std::string section(std::string_view heading, std::string_view explanation, cons
 
 // The runs side by side; `book` gains the curves drawn over each other.
 std::string comparison(const std::vector<RunReport>& runs, ChartBook& book);
+
+// The text of Chart.js at `path`; empty when there is no such file, and the page keeps its SVG curves.
+std::string chart_library(const std::filesystem::path& path);
 
 // What was trained on what, in a line of short facts.
 std::string facts(const RunReport& run);

@@ -45,12 +45,12 @@ section {
 }
 .note { color: var(--muted); font-size: .88rem; margin: 0 0 .9rem; max-width: 62rem; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.4rem, 1fr)); gap: .7rem; margin: 0 0 .6rem; }
-.tile { display: grid; grid-row: span 3; grid-template-rows: subgrid; row-gap: 0; background: var(--surface); border: 1px solid var(--rule); border-radius: 10px; padding: .8rem 1rem .85rem; }
+.tile { display: grid; grid-row: span 3; grid-template-rows: subgrid; row-gap: 0; background: var(--surface); border: 1px solid var(--rule); border-radius: 10px; padding: .75rem .8rem .8rem; }
 .tile:first-child { border-color: var(--accent); box-shadow: inset 0 3px 0 var(--accent); }
 .tile dt { font-size: .85rem; line-height: 1.3; color: var(--muted); }
 .tile dd { display: contents; }
 .tile b { display: block; font-size: 1.85rem; line-height: 1.2; font-weight: 650; letter-spacing: -.02em; }
-.tile span { font-size: .82rem; line-height: 1.4; color: var(--muted); }
+.tile span { font-size: .8rem; line-height: 1.4; color: var(--muted); }
 
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1.2rem; }
 .charts > .chart:only-child { max-width: 40rem; }
@@ -80,6 +80,7 @@ figure { margin: 0; min-width: 0; }
 [class^="band-"] { opacity: .16; }
 
 .scroll { overflow-x: auto; }
+.scroll + .charts { margin-top: 1.5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { padding: .42rem .6rem; text-align: left; vertical-align: middle; }
 thead th { font-size: .82rem; font-weight: 600; color: var(--muted); }
@@ -184,7 +185,6 @@ body > footer { color: var(--muted); font-size: .82rem; padding-bottom: 2.5rem; 
   .score small { font-size: .66rem; letter-spacing: -.02em; }
   .gallery { grid-template-columns: repeat(auto-fill, minmax(5.6rem, 1fr)); gap: .7rem .6rem; }
   .steps { gap: .5rem; }
-  .steps figcaption { white-space: normal; min-height: 2.4em; display: flex; align-items: end; }
   .pairs { width: 100%; }
   .comparison td { min-width: 0; }
   .comparison th[scope="row"] { min-width: 6.5rem; }
@@ -192,7 +192,7 @@ body > footer { color: var(--muted); font-size: .82rem; padding-bottom: 2.5rem; 
   .change { display: block; margin: 0; }
   .scores th { white-space: normal; }
   .attacks thead { display: none; }
-  .attacks tbody tr { display: grid; grid-template-columns: repeat(4, auto); padding: .5rem 0; }
+  .attacks tbody tr { display: grid; grid-template-columns: repeat(4, 1fr); padding: .5rem 0; }
   .attacks tbody th, .attacks .ranges { grid-column: 1 / -1; padding: .15rem 0; width: auto; min-width: 0; }
   .attacks .ranges { padding: .3rem .4rem; }
   .attacks tbody th { font-weight: 600; }

@@ -35,7 +35,7 @@ struct Dataset {
 enum class FerPlusMode { none, majority, probability, crossentropy, multitarget, argmax10 };
 
 struct DatasetOptions {
-  std::filesystem::path ferplus;  // fer2013new.csv; used with a FER2013 .csv only
+  std::filesystem::path ferplus{};  // fer2013new.csv; used with a FER2013 .csv only
   FerPlusMode mode = FerPlusMode::none;
   uint64_t seed = 0;  // of synthetic faces
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/cpu/few_channels.h"
 #include "tensor/parallel.h"
 
 namespace fer {
@@ -14,11 +15,11 @@ constexpr uint64_t first_noise_block = uint64_t{1} << 48;
 
 double radians(double degrees) { return degrees * std::numbers::pi / 180; }
 
-// Rows of one image, resampled. Coordinates are clamped first, so that the four neighbours always exist; `one_channel`
-// lets the compiler gather several pixels at once.
-template <class T, bool one_channel>
-void resample(const AugmentDraw& draw, const T* x, T* y, int height, int width, int any_channels) {
-  const int channels = one_channel ? 1 : any_channels;
+// One image, resampled. Coordinates are clamped first, so that the four neighbours always exist; a constant number of
+// channels lets the compiler gather several pixels at once.
+template <class T, class Channels>
+void resample(const AugmentDraw& draw, const T* x, T* y, int height, int width, Channels channel_count) {
+  const auto channels = static_cast<int>(channel_count());
   const T half_w = static_cast<T>(width - 1) / 2, half_h = static_cast<T>(height - 1) / 2;
   const T last_x = static_cast<T>(width - 1), last_y = static_cast<T>(height - 1);
   const T xx = static_cast<T>(draw.xx), yx = static_cast<T>(draw.yx);
@@ -36,14 +37,15 @@ void resample(const AugmentDraw& draw, const T* x, T* y, int height, int width, 
       const T at_y = std::min(std::max(yx * u + y0, T(0)), last_y);
       const int left = std::min(static_cast<int>(at_x), max_left);
       const int top = std::min(static_cast<int>(at_y), max_top);
-      const T right_share = at_x - static_cast<T>(left);
-      const T lower_share = at_y - static_cast<T>(top);
+      const T right_share = at_x - static_cast<T>(left), left_share = 1 - right_share;
+      const T lower_share = at_y - static_cast<T>(top), upper_share = 1 - lower_share;
       const int corner = (top * width + left) * channels;
       for (int c = 0; c < channels; ++c) {
         const T nw = x[corner + c], ne = x[corner + c + to_right];
         const T sw = x[corner + c + below], se = x[corner + c + below + to_right];
-        const T upper = nw + right_share * (ne - nw), lower = sw + right_share * (se - sw);
-        row[j * channels + c] = upper + lower_share * (lower - upper);
+        // Shares that sum to one leave a pixel exactly as it was where the map lands on it.
+        const T upper = left_share * nw + right_share * ne, lower = left_share * sw + right_share * se;
+        row[j * channels + c] = upper_share * upper + lower_share * lower;
       }
     }
   }
@@ -136,20 +138,20 @@ AugmentDraw draw_augmentation(const AugmentParams& params, const Philox& random,
 template <class T>
 void augment_forward(const AugmentParams& params, const Philox& random, View<const T> x, View<T> y) {
   const int64_t height = x[1], width = x[2], channels = x[3], image = height * width * channels;
+  const bool geometry = changes_geometry(params), brightness = changes_brightness(params);
   parallel_for(x[0], 1, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const AugmentDraw draw = draw_augmentation(params, random, n, height, width);
       const T* source = x.data + n * image;
       T* target = y.data + n * image;
-      if (!changes_geometry(params)) {
-        std::copy_n(source, image, target);
-      } else if (channels == 1) {
-        resample<T, true>(draw, source, target, static_cast<int>(height), static_cast<int>(width), 1);
+      if (geometry) {
+        with_channels(channels, [&](auto count) {
+          resample(draw, source, target, static_cast<int>(height), static_cast<int>(width), count);
+        });
       } else {
-        resample<T, false>(draw, source, target, static_cast<int>(height), static_cast<int>(width),
-                           static_cast<int>(channels));
+        std::copy_n(source, image, target);
       }
-      if (changes_brightness(params)) {
+      if (brightness) {
         adjust(draw, target, image);
       }
       erase(draw, random, n, target, height, width, channels);

@@ -48,7 +48,7 @@ void draw(const DropoutParams& params, const StepContext& step, uint64_t first, 
 template <class T>
 void drop_elements(const DropoutParams& params, const StepContext& step, const T* x, T* y, int64_t size,
                    bool reference) {
-  const uint32_t threshold = dropout_threshold(params.rate);
+  const int32_t threshold = static_cast<int32_t>(dropout_threshold(params.rate));
   const T factor = static_cast<T>(1 / (1 - params.rate));
   const Philox philox(step.seed, params.stream, step.step);
   parallel_for((size + numbers - 1) / numbers, grain / numbers, [&](int64_t begin, int64_t end) {
@@ -67,7 +67,8 @@ void drop_elements(const DropoutParams& params, const StepContext& step, const T
       const int64_t count = std::min(numbers, size - group * numbers);
 #pragma omp simd
       for (int64_t i = 0; i < count; ++i) {
-        to[i] = (drawn[i] >> 8) >= threshold ? from[i] * factor : T(0);
+        const T scaled = from[i] * factor;
+        to[i] = static_cast<int32_t>(drawn[i] >> 8) >= threshold ? scaled : T(0);
       }
     }
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/cpu/few_channels.h"
 #include "tensor/parallel.h"
 
 namespace fer {
@@ -11,56 +12,31 @@ namespace {
 
 constexpr int64_t row_grain = 16;
 
-// Input pixel coordinates of output pixels of one sample: the chain of normalised coordinates multiplied out about the
-// images' centres, so that the identity lands on pixel centres exactly.
+// Coordinate in [-1, 1] of the centre of output pixel `at` of `count`.
 template <class T>
-struct PixelMap {
-  PixelMap(const T* theta, const Shape& input, const Shape& output)
-      : width(input[2]),
-        height(input[1]),
-        half_w(static_cast<T>(output[2] - 1) / 2),
-        half_h(static_cast<T>(output[1] - 1) / 2),
-        x_step(static_cast<T>(input[2]) / static_cast<T>(output[2])),
-        y_step(static_cast<T>(input[1]) / static_cast<T>(output[1])),
-        aspect_xy(static_cast<T>(input[2]) / static_cast<T>(output[1])),
-        aspect_yx(static_cast<T>(input[1]) / static_cast<T>(output[2])) {
-    xx = theta[0] * x_step;
-    xy = theta[1] * aspect_xy;
-    x0 = (theta[2] * static_cast<T>(width) + static_cast<T>(width - 1)) / 2;
-    yx = theta[3] * aspect_yx;
-    yy = theta[4] * y_step;
-    y0 = (theta[5] * static_cast<T>(height) + static_cast<T>(height - 1)) / 2;
-  }
+T coordinate(int64_t at, int64_t count) {
+  return static_cast<T>(2 * at + 1 - count) / static_cast<T>(count);
+}
 
-  int64_t width, height;
-  T half_w, half_h;                        // centre of the output, in pixels
-  T x_step, y_step, aspect_xy, aspect_yx;  // d(input pixel) / d(theta) per output pixel from the centre
-  T xx, xy, x0, yx, yy, y0;
-};
-
-// The four input pixels about a point: offsets of in-image corners (else -1) in nw, ne, sw, se order, and how far the
-// point lies from the upper left one.
+// The four input pixels about a point, in nw, ne, sw, se order. Arithmetic is in PyTorch's order, since a point that
+// falls on a pixel's centre up to rounding takes its gradient from one side or the other.
 template <class T>
 struct Corners {
   // False when every corner lies outside (also for NaN coordinates).
-  bool find(const PixelMap<T>& map, T u, T v, int64_t channels) {
-    const T x = map.xx * u + map.xy * v + map.x0;
-    const T y = map.yx * u + map.yy * v + map.y0;
-    if (!(x >= T(-1) && x < static_cast<T>(map.width) && y >= T(-1) && y < static_cast<T>(map.height))) {
+  bool find(const T* theta, T u, T v, int64_t height, int64_t width, int64_t channels) {
+    const T x = position(theta, u, v, width), y = position(theta + 3, u, v, height);
+    if (!(x >= T(-1) && x < static_cast<T>(width) && y >= T(-1) && y < static_cast<T>(height))) {
       return false;
     }
-    const auto left = static_cast<int64_t>(std::floor(x));
-    const auto top = static_cast<int64_t>(std::floor(y));
-    right_share = x - static_cast<T>(left);
-    lower_share = y - static_cast<T>(top);
-    const bool has_left = left >= 0, has_right = left + 1 < map.width;
-    const bool has_top = top >= 0, has_bottom = top + 1 < map.height;
-    const int64_t first = (top * map.width + left) * channels;
-    const int64_t row = map.width * channels;
-    offset[0] = has_top && has_left ? first : -1;
-    offset[1] = has_top && has_right ? first + channels : -1;
-    offset[2] = has_bottom && has_left ? first + row : -1;
-    offset[3] = has_bottom && has_right ? first + row + channels : -1;
+    const T left = std::floor(x), top = std::floor(y);
+    right_share = x - left;
+    lower_share = y - top;
+    const auto column = static_cast<int64_t>(left), row = static_cast<int64_t>(top);
+    const bool columns[2] = {column >= 0, column + 1 < width}, rows[2] = {row >= 0, row + 1 < height};
+    for (int corner = 0; corner < 4; ++corner) {
+      const int right = corner % 2, low = corner / 2;
+      offset[corner] = columns[right] && rows[low] ? ((row + low) * width + column + right) * channels : -1;
+    }
     return true;
   }
 
@@ -71,100 +47,111 @@ struct Corners {
   T x_slope(int corner) const { return (corner % 2 ? T(1) : T(-1)) * (corner / 2 ? lower_share : 1 - lower_share); }
   T y_slope(int corner) const { return (corner / 2 ? T(1) : T(-1)) * (corner % 2 ? right_share : 1 - right_share); }
 
-  int64_t offset[4];
+  int64_t offset[4];  // in the image; -1 outside
   T right_share, lower_share;
+
+ private:
+  // Input pixel that one row of theta maps (u, v, 1) to.
+  static T position(const T* theta, T u, T v, int64_t size) {
+    const T normalised = std::fma(theta[1], v, theta[0] * u) + theta[2];
+    return std::fma(normalised + 1, static_cast<T>(size) / 2, T(-0.5));
+  }
 };
+
+// dx and dtheta of one sample, either null.
+template <class T, class Channels>
+void sample_backward(const T* x, const T* theta, const T* dy, const Shape& input, const Shape& output, T* dx, T* dtheta,
+                     Channels channels) {
+  const int64_t input_height = input[1], input_width = input[2], height = output[1], width = output[2];
+  if (dx) {
+    std::fill_n(dx, input_height * input_width * channels(), T(0));
+  }
+  double sums[6] = {};  // of d/dx times (u, v, 1), and of d/dy
+  for (int64_t i = 0; i < height; ++i) {
+    const T v = coordinate<T>(i, height);
+    for (int64_t j = 0; j < width; ++j, dy += channels()) {
+      const T u = coordinate<T>(j, width);
+      Corners<T> corners;
+      if (!corners.find(theta, u, v, input_height, input_width, channels())) {
+        continue;
+      }
+      T x_gradient = 0, y_gradient = 0;
+      for (int corner = 0; corner < 4; ++corner) {
+        const int64_t offset = corners.offset[corner];
+        if (offset < 0) {
+          continue;
+        }
+        if (dx) {
+          const T weight = corners.weight(corner);
+#pragma omp simd
+          for (int64_t c = 0; c < channels(); ++c) {
+            dx[offset + c] += weight * dy[c];
+          }
+        }
+        if (dtheta) {
+          T dot = 0;
+#pragma omp simd reduction(+ : dot)
+          for (int64_t c = 0; c < channels(); ++c) {
+            dot += x[offset + c] * dy[c];
+          }
+          x_gradient += corners.x_slope(corner) * dot;
+          y_gradient += corners.y_slope(corner) * dot;
+        }
+      }
+      const double gx = x_gradient, gy = y_gradient;
+      sums[0] += gx * u, sums[1] += gx * v, sums[2] += gx;
+      sums[3] += gy * u, sums[4] += gy * v, sums[5] += gy;
+    }
+  }
+  for (int k = 0; k < 6 && dtheta; ++k) {
+    dtheta[k] = static_cast<T>(sums[k] * static_cast<double>(k < 3 ? input_width : input_height) / 2);
+  }
+}
 
 }  // namespace
 
 template <class T>
 void affine_grid_sample_forward(View<const T> x, View<const T> theta, View<T> y) {
-  const int64_t channels = x[3], height = y[1], width = y[2], image = x[1] * x[2] * channels;
-  parallel_for(y[0] * height, row_grain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t n = row / height;
-      const PixelMap<T> map(theta.data + 6 * n, x.shape, y.shape);
-      const T* source = x.data + n * image;
-      const T v = static_cast<T>(row % height) - map.half_h;
-      for (int64_t j = 0; j < width; ++j) {
-        T* result = y.data + (row * width + j) * channels;
-        std::fill(result, result + channels, T(0));
-        Corners<T> corners;
-        if (!corners.find(map, static_cast<T>(j) - map.half_w, v, channels)) {
-          continue;
-        }
-        for (int corner = 0; corner < 4; ++corner) {
-          if (corners.offset[corner] >= 0) {
-            const T weight = corners.weight(corner);
-            const T* pixel = source + corners.offset[corner];
+  const int64_t height = y[1], width = y[2], image = x[1] * x[2] * x[3], input_height = x[1], input_width = x[2];
+  with_channels(x[3], [&](auto channels) {
+    parallel_for(y[0] * height, row_grain, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const int64_t n = row / height;
+        const T* source = x.data + n * image;
+        const T v = coordinate<T>(row % height, height);
+        T* result = y.data + row * width * channels();
+        for (int64_t j = 0; j < width; ++j, result += channels()) {
+          std::fill_n(result, channels(), T(0));
+          Corners<T> corners;
+          if (!corners.find(theta.data + 6 * n, coordinate<T>(j, width), v, input_height, input_width, channels())) {
+            continue;
+          }
+          for (int corner = 0; corner < 4; ++corner) {
+            if (corners.offset[corner] >= 0) {
+              const T weight = corners.weight(corner);
+              const T* pixel = source + corners.offset[corner];
 #pragma omp simd
-            for (int64_t c = 0; c < channels; ++c) {
-              result[c] += weight * pixel[c];
+              for (int64_t c = 0; c < channels(); ++c) {
+                result[c] += weight * pixel[c];
+              }
             }
           }
         }
       }
-    }
+    });
   });
 }
 
 template <class T>
 void affine_grid_sample_backward(View<const T> x, View<const T> theta, View<const T> dy, View<T> dx, View<T> dtheta) {
-  const int64_t channels = x[3], height = dy[1], width = dy[2], image = x[1] * x[2] * channels;
-  parallel_for(x[0], 1, [&](int64_t begin, int64_t end) {  // by samples: nobody else adds to a sample's dx
-    for (int64_t n = begin; n < end; ++n) {
-      const PixelMap<T> map(theta.data + 6 * n, x.shape, dy.shape);
-      const T* source = x.data + n * image;
-      T* target = dx.data ? dx.data + n * image : nullptr;
-      if (target) {
-        std::fill(target, target + image, T(0));
+  const int64_t image = x.size() / x[0], output = dy.size() / dy[0];
+  with_channels(x[3], [&](auto channels) {
+    parallel_for(x[0], 1, [&](int64_t begin, int64_t end) {  // by samples: nobody else adds to a sample's dx
+      for (int64_t n = begin; n < end; ++n) {
+        sample_backward(x.data + n * image, theta.data + 6 * n, dy.data + n * output, x.shape, dy.shape,
+                        dx.data ? dx.data + n * image : nullptr, dtheta.data ? dtheta.data + 6 * n : nullptr, channels);
       }
-      double sums[6] = {};  // of d/dx times (u, v, 1), and of d/dy
-      for (int64_t i = 0; i < height; ++i) {
-        const T v = static_cast<T>(i) - map.half_h;
-        for (int64_t j = 0; j < width; ++j) {
-          const T u = static_cast<T>(j) - map.half_w;
-          Corners<T> corners;
-          if (!corners.find(map, u, v, channels)) {
-            continue;
-          }
-          const T* gradient = dy.data + ((n * height + i) * width + j) * channels;
-          T x_gradient = 0, y_gradient = 0;
-          for (int corner = 0; corner < 4; ++corner) {
-            const int64_t offset = corners.offset[corner];
-            if (offset < 0) {
-              continue;
-            }
-            if (target) {
-              const T weight = corners.weight(corner);
-#pragma omp simd
-              for (int64_t c = 0; c < channels; ++c) {
-                target[offset + c] += weight * gradient[c];
-              }
-            }
-            if (dtheta.data) {
-              T dot = 0;
-#pragma omp simd reduction(+ : dot)
-              for (int64_t c = 0; c < channels; ++c) {
-                dot += source[offset + c] * gradient[c];
-              }
-              x_gradient += corners.x_slope(corner) * dot;
-              y_gradient += corners.y_slope(corner) * dot;
-            }
-          }
-          const double gx = x_gradient, gy = y_gradient;
-          sums[0] += gx * u, sums[1] += gx * v, sums[2] += gx;
-          sums[3] += gy * u, sums[4] += gy * v, sums[5] += gy;
-        }
-      }
-      if (dtheta.data) {
-        const T factors[6] = {map.x_step,    map.aspect_xy, static_cast<T>(map.width) / 2,
-                              map.aspect_yx, map.y_step,    static_cast<T>(map.height) / 2};
-        for (int k = 0; k < 6; ++k) {
-          dtheta.data[6 * n + k] = static_cast<T>(sums[k] * factors[k]);
-        }
-      }
-    }
+    });
   });
 }
 

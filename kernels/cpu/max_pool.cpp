@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "kernels/pool.h"
 #include "tensor/parallel.h"
@@ -52,91 +53,62 @@ void max_window(const PoolParams& params, const Sizes& sizes, const T* image, in
   }
 }
 
-// One row of 2x2 windows side by side; `above` and `below` are the two rows of x under them.
-template <bool with_argmax, class T>
-void max_row_2x2(const T* above, const T* below, int64_t out_width, int64_t channels, T* y, uint8_t* argmax) {
-  for (int64_t column = 0; column < out_width; ++column) {
-    const T* const a = above + 2 * column * channels;
-    const T* const b = below + 2 * column * channels;
-    T* const to = y + column * channels;
-    uint8_t* const place = argmax + column * channels;
+// The same for a window that lies inside the image, kept in registers; x is its corner.
+template <int kernel, bool with_argmax, class T>
+void max_inside(const T* x, int64_t row_size, int64_t channels, T* y, uint8_t* argmax) {
 #pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) {
-      T best = a[c];
-      int32_t at = 0;
-      const T candidates[3] = {a[channels + c], b[c], b[channels + c]};
-      bool larger = (candidates[0] > best) | (candidates[0] != candidates[0]);
-      best = larger ? candidates[0] : best;
-      at = larger ? 1 : at;
-      larger = (candidates[1] > best) | (candidates[1] != candidates[1]);
-      best = larger ? candidates[1] : best;
-      at = larger ? 2 : at;
-      larger = (candidates[2] > best) | (candidates[2] != candidates[2]);
-      best = larger ? candidates[2] : best;
-      at = larger ? 3 : at;
-      to[c] = best;
-      if constexpr (with_argmax) {
-        place[c] = static_cast<uint8_t>(at);
-      }
+  for (int64_t c = 0; c < channels; ++c) {
+    T best = x[c];
+    int32_t place = 0;
+    [&]<int... i>(std::integer_sequence<int, i...>) {
+      const auto consider = [&](int at) __attribute__((always_inline)) {
+        const T value = x[at / kernel * row_size + at % kernel * channels + c];
+        const bool larger = (value > best) | (value != value);
+        best = larger ? value : best;
+        place = larger ? at : place;
+      };
+      (consider(i + 1), ...);
+    }
+    (std::make_integer_sequence<int, kernel * kernel - 1>{});
+    y[c] = best;
+    if constexpr (with_argmax) {
+      argmax[c] = static_cast<uint8_t>(place);
     }
   }
 }
 
 template <bool with_argmax, class T>
-void max_rows(const PoolParams& params, const Sizes& sizes, const T* x, T* y, uint8_t* argmax, bool side_by_side) {
+void max_rows(const PoolParams& params, const Sizes& sizes, const T* x, T* y, uint8_t* argmax, bool reference) {
   const int64_t row_size = sizes.width * sizes.channels;
-  const int64_t out_row_size = sizes.out_width * sizes.channels;
   parallel_for(sizes.images * sizes.out_height, row_grain(sizes), [&](int64_t begin, int64_t end) {
-    for (int64_t out_row = begin; out_row < end; ++out_row) {
+    for (int64_t at = begin * sizes.out_width; at < end * sizes.out_width; ++at) {
+      const int64_t out_row = at / sizes.out_width;
       const T* const image = x + out_row / sizes.out_height * sizes.height * row_size;
       const int64_t row = out_row % sizes.out_height * params.stride - params.padding.top;
-      T* const to = y + out_row * out_row_size;
-      uint8_t* const place = with_argmax ? argmax + out_row * out_row_size : nullptr;
-      if (side_by_side) {
-        const T* const above = image + row * row_size;
-        max_row_2x2<with_argmax>(above, above + row_size, sizes.out_width, sizes.channels, to, place);
-        continue;
-      }
-      for (int64_t column = 0; column < sizes.out_width; ++column) {
-        max_window<with_argmax>(params, sizes, image, row, column * params.stride - params.padding.left,
-                                to + column * sizes.channels, place + column * sizes.channels);
+      const int64_t column = at % sizes.out_width * params.stride - params.padding.left;
+      T* const to = y + at * sizes.channels;
+      uint8_t* const place = with_argmax ? argmax + at * sizes.channels : nullptr;
+      const bool inside = !reference && row >= 0 && column >= 0 && row + params.kernel <= sizes.height &&
+                          column + params.kernel <= sizes.width;
+      const T* const corner = image + row * row_size + column * sizes.channels;
+      if (inside && params.kernel == 2) {
+        max_inside<2, with_argmax>(corner, row_size, sizes.channels, to, place);
+      } else if (inside && params.kernel == 3) {
+        max_inside<3, with_argmax>(corner, row_size, sizes.channels, to, place);
+      } else {
+        max_window<with_argmax>(params, sizes, image, row, column, to, place);
       }
     }
   });
 }
 
-bool is_2x2_side_by_side(const PoolParams& params) {
-  return params.kernel == 2 && params.stride == 2 && params.padding == Padding{};
-}
-
-// One row of 2x2 windows: overwrites the two rows of dx under them, and what is left of them to the right.
-template <class T>
-void spread_row_2x2(const uint8_t* argmax, const T* dy, int64_t out_width, int64_t channels, T* above, T* below,
-                    int64_t row_size) {
-  for (int64_t column = 0; column < out_width; ++column) {
-    const uint8_t* const place = argmax + column * channels;
-    const T* const from = dy + column * channels;
-    T* const a = above + 2 * column * channels;
-    T* const b = below + 2 * column * channels;
-#pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) {
-      const int32_t at = place[c];
-      const T gradient = from[c];
-      a[c] = at == 0 ? gradient : T(0);
-      a[channels + c] = at == 1 ? gradient : T(0);
-      b[c] = at == 2 ? gradient : T(0);
-      b[channels + c] = at == 3 ? gradient : T(0);
-    }
-  }
-  std::fill(above + 2 * out_width * channels, above + row_size, T(0));
-  std::fill(below + 2 * out_width * channels, below + row_size, T(0));
-}
-
-// Row `row` of one image of dx, gathered from every window over it: no two threads write one element.
-template <class T>
+// Row `row` of one image of dx, gathered from every window over it: no two threads write one element. `tiled`: windows
+// lie side by side, so that nothing need be added up.
+template <bool tiled, class T>
 void gather_row(const PoolParams& params, const Sizes& sizes, const uint8_t* argmax, const T* dy, int64_t row, T* dx) {
   const int64_t channels = sizes.channels;
-  std::fill_n(dx, sizes.width * channels, T(0));
+  const bool covered = tiled && row / params.stride < sizes.out_height;
+  std::fill(dx + (covered ? sizes.out_width * params.stride * channels : 0), dx + sizes.width * channels, T(0));
   for (int64_t i = 0; i < params.kernel; ++i) {
     const int64_t from_row = row + params.padding.top - i;
     if (from_row < 0 || from_row % params.stride != 0 || from_row / params.stride >= sizes.out_height) {
@@ -152,7 +124,8 @@ void gather_row(const PoolParams& params, const Sizes& sizes, const uint8_t* arg
         T* const to = dx + (column + j) * channels;
 #pragma omp simd
         for (int64_t c = 0; c < channels; ++c) {
-          to[c] += int32_t{place[c]} == here ? gradient[c] : T(0);
+          const T share = int32_t{place[c]} == here ? gradient[c] : T(0);
+          to[c] = tiled ? share : to[c] + share;
         }
       }
     }
@@ -164,11 +137,10 @@ void gather_row(const PoolParams& params, const Sizes& sizes, const uint8_t* arg
 template <class T>
 void max_pool_forward(const PoolParams& params, View<const T> x, View<T> y, View<uint8_t> argmax, bool reference) {
   const Sizes sizes = sizes_of(x, y);
-  const bool side_by_side = !reference && is_2x2_side_by_side(params);
   if (argmax.data != nullptr) {
-    max_rows<true>(params, sizes, x.data, y.data, argmax.data, side_by_side);
+    max_rows<true>(params, sizes, x.data, y.data, argmax.data, reference);
   } else {
-    max_rows<false>(params, sizes, x.data, y.data, argmax.data, side_by_side);
+    max_rows<false>(params, sizes, x.data, y.data, argmax.data, reference);
   }
 }
 
@@ -176,26 +148,17 @@ template <class T>
 void max_pool_backward(const PoolParams& params, View<const uint8_t> argmax, View<const T> dy, View<T> dx,
                        bool reference) {
   const Sizes sizes = sizes_of(dx, dy);
-  const int64_t row_size = sizes.width * sizes.channels;
-  const int64_t out_row_size = sizes.out_width * sizes.channels;
-  const int64_t out_size = sizes.out_height * out_row_size;
-  if (reference || !is_2x2_side_by_side(params)) {
-    parallel_for(sizes.images * sizes.height, row_grain(sizes), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t image = row / sizes.height * out_size;
-        gather_row(params, sizes, argmax.data + image, dy.data + image, row % sizes.height, dx.data + row * row_size);
-      }
-    });
-    return;
-  }
-  parallel_for(sizes.images * sizes.out_height, row_grain(sizes), [&](int64_t begin, int64_t end) {
-    for (int64_t out_row = begin; out_row < end; ++out_row) {
-      const int64_t row = 2 * (out_row % sizes.out_height);
-      T* const above = dx.data + (out_row / sizes.out_height * sizes.height + row) * row_size;
-      spread_row_2x2(argmax.data + out_row * out_row_size, dy.data + out_row * out_row_size, sizes.out_width,
-                     sizes.channels, above, above + row_size, row_size);
-      if (row + 3 == sizes.height) {
-        std::fill_n(above + 2 * row_size, row_size, T(0));
+  const int64_t out_size = sizes.out_height * sizes.out_width * sizes.channels;
+  const bool tiled = !reference && params.kernel == params.stride && params.padding == Padding{};
+  parallel_for(sizes.images * sizes.height, row_grain(sizes), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const uint8_t* const place = argmax.data + row / sizes.height * out_size;
+      const T* const from = dy.data + row / sizes.height * out_size;
+      T* const to = dx.data + row * sizes.width * sizes.channels;
+      if (tiled) {
+        gather_row<true>(params, sizes, place, from, row % sizes.height, to);
+      } else {
+        gather_row<false>(params, sizes, place, from, row % sizes.height, to);
       }
     }
   });

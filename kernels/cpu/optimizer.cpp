@@ -101,7 +101,9 @@ void nadam(const OptimizerParams& params, const Scalars<T>& s, double learning_r
   const double now = momentum(step), next = momentum(step + 1);
   product = (step == 1 ? 1.0 : product) * now;
   const T gradient_rate = static_cast<T>(learning_rate * (1 - now) / (1 - product));
-  const T average_rate = static_cast<T>(learning_rate * next / (1 - product * next));
+  // The product up to the next step has one factor `now` too many in PyTorch before 2.0, and so here: its steps are
+  // what the golden values pin down. Dozat's paper and later PyTorch have product * next.
+  const T average_rate = static_cast<T>(learning_rate * next / (1 - product * now * next));
   const T correction = static_cast<T>(s.correction2);
   for_each_element<T, true, true>(offsets, tensors, [=](T& p, T g, T& m, T& v) {
     g += s.decay * p;
