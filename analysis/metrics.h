@@ -36,7 +36,8 @@ struct Evaluation {
   std::vector<std::vector<int64_t>> confusion;  // [true][predicted]
 };
 
-// probabilities [n, classes] row-major; labels [n]. Ties go to the first class. Throws on sizes that do not fit.
+// probabilities [n, classes] row-major; labels [n]. Ties go to the first class. Throws on sizes that do not fit,
+// on labels outside the classes, and on probabilities that are not finite (a network that diverged).
 Evaluation evaluate(const std::vector<std::string>& classes, std::span<const int32_t> labels,
                     std::span<const float> probabilities);
 
@@ -59,7 +60,8 @@ RobustEvaluation summarize_attack(std::string attack, std::string description, d
                                   std::span<const uint8_t> clean_correct, std::span<const uint8_t> robust_correct);
 
 // The names of `fer eval --json`: n, accuracy, loss, per_class{name:{precision,recall,f1,support}}, macro, weighted,
-// confusion; clean_accuracy, robust_accuracy, success_rate, queries.
+// confusion; clean_accuracy, robust_accuracy, success_rate, queries. Beside them `classes` in label order and the
+// counts, from which reading back recomputes the scores. Throws naming what is missing or misshapen.
 nlohmann::json to_json(const Evaluation& evaluation);
 nlohmann::json to_json(const RobustEvaluation& evaluation);
 Evaluation evaluation_from_json(const nlohmann::json& json);

@@ -35,7 +35,8 @@ struct RunReport {
   nlohmann::json run;                     // run.json: options, seed, versions, machine, data digest, split sizes
   std::vector<nlohmann::json> epochs;     // log.jsonl: epoch, train_loss, train_accuracy, validation_loss,
                                           // validation_accuracy, learning_rate, seconds, images_per_second,
-                                          // planned_peak_bytes, peak_rss_bytes; missing keys are left out of the curves
+                                          // planned_peak_bytes, peak_rss_bytes; missing keys are left out,
+                                          // any other that ends in _loss or _accuracy is drawn too
   std::optional<Evaluation> test;
   std::vector<RobustEvaluation> attacks;
   std::vector<SamplePrediction> samples;
@@ -44,7 +45,7 @@ struct RunReport {
 };
 
 // `title` heads the page. With several runs the page begins with a table that compares them (clean and robust accuracy
-// with intervals, parameters, time, memory).
+// with intervals, and the rows of the cost tables). Throws when an attack panel's two images differ in size.
 std::string render_report(const std::string& title, const std::vector<RunReport>& runs);
 
 }  // namespace fer

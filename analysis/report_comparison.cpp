@@ -133,7 +133,7 @@ std::string shared_curves(const std::vector<RunReport>& runs, ChartBook& book) {
                  .fraction = true,
                  .series = {}};
   Chart robust{.title = "Robust accuracy against eps",
-               .note = "eps is the largest change of a pixel, of 1; 0 is no attack. Bands are 95% intervals.",
+               .note = "eps is the largest change of a pixel (black 0, white 1). Bands are 95% intervals.",
                .x_label = "eps",
                .fraction = true,
                .from_zero = true,

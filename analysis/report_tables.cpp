@@ -112,7 +112,7 @@ std::string robustness(const RunReport& run, ChartBook& book) {
   if (std::vector<ChartSeries> series = eps_series(run); !series.empty()) {
     body += "<div class=\"charts\">" +
             book.figure({.title = "Accuracy against eps",
-                         .note = "eps is the largest change of a pixel, of 1; 0 is no attack. Bands are 95% intervals.",
+                         .note = "eps is the largest change of a pixel (black 0, white 1). Bands are 95% intervals.",
                          .x_label = "eps",
                          .fraction = true,
                          .from_zero = true,

@@ -114,6 +114,17 @@ Dataset open_dataset(const std::string& specification, const DatasetOptions& opt
        " none of synthetic[:N], a .csv, a .safetensors set, a folder of class folders");
 }
 
+Tensor unit_images(const Dataset& dataset) {
+  if (dataset.images.dtype() == DType::f32) {
+    return dataset.images;
+  }
+  Tensor images = dataset.images.converted(DType::f32);
+  for (float& pixel : images.as<float>()) {
+    pixel /= 255.0f;
+  }
+  return images;
+}
+
 Dataset select(const Dataset& dataset, const std::vector<int32_t>& indices) {
   for (int32_t index : indices) {
     if (index < 0 || index >= dataset.size()) {

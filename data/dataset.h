@@ -69,6 +69,9 @@ Dataset synthetic_faces(int64_t count, uint64_t seed);
 // The samples at `indices`, in that order.
 Dataset select(const Dataset& dataset, const std::vector<int32_t>& indices);
 
+// The pixels as f32 in [0,1]: u8 divided by 255, as `decode` does in a graph. f32 sets come back as they are.
+Tensor unit_images(const Dataset& dataset);
+
 // A hash of classes, images and labels in hexadecimal, to name the data a run was made with.
 std::string digest(const Dataset& dataset);
 

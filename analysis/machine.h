@@ -1,0 +1,14 @@
+// What this machine could do at most: the limits that measured figures stand beside.
+#pragma once
+
+namespace fer {
+
+struct MachineLimits {
+  double flops_per_second = 0;  // fused multiply-adds on all threads, f32, counted as two operations each
+  double bytes_per_second = 0;  // a large copy on all threads, bytes read plus bytes written
+};
+
+// Measures both in about a fifth of a second; the best of several tries.
+MachineLimits measure_machine();
+
+}  // namespace fer

@@ -1,0 +1,77 @@
+// What the subcommands share: options of data and steps, parts of splits, progress on the terminal, interrupts.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/commands.h"
+#include "data/split.h"
+#include "train/trainer.h"
+
+namespace fer {
+
+// --data and how to read it.
+struct DataOptions {
+  std::string data;
+  std::string ferplus;
+  std::string labels = "none";
+  uint64_t seed = 0;
+  CLI::Option* seed_option = nullptr;
+
+  void add_to(CLI::App& command, bool positional = false);
+  // What was not given comes from the run's own options, where `run` is a run folder: a run is scored on its own data.
+  void default_to(const std::filesystem::path& run);
+  // Throws when --data is still missing.
+  Dataset open() const;
+};
+
+// Which samples of a data set a command works on.
+struct PartOptions {
+  std::string split;          // empty: the run's own when it was made from this data, else official parts, else all
+  std::string part = "test";  // test | validation | train | all
+  int64_t limit = 0;          // at most so many, drawn with the seed; 0: all
+
+  void add_to(CLI::App& command);
+  std::vector<int32_t> choose(const Dataset& dataset, const std::filesystem::path& run, uint64_t seed) const;
+};
+
+// The step options, the same for train, plan and bench.
+struct StepOptions {
+  std::string device = "auto";
+  std::string precision = "fp32";
+  std::string memory_limit = "0";
+
+  // Binds --batch --size --channels --threads --seed --memory-limit --device --precision and --dropout.
+  void add_to(CLI::App& command, TrainOptions& options);
+  // Checks device and precision, sets the number of threads, fills options.memory_limit. Says on standard error which
+  // device auto chose when that is not the GPU.
+  Device apply(TrainOptions& options) const;
+};
+
+// "256M", "1.5G", "1000": bytes, in powers of 1024.
+int64_t parse_bytes(const std::string& text);
+// "1.2 GiB"
+std::string format_bytes(double bytes);
+
+// Progress on standard error: a bar that redraws itself on a terminal, a plain line every ten seconds elsewhere.
+class ProgressBar {
+ public:
+  void update(const std::string& label, int64_t done, int64_t total, const std::string& detail);
+  // Ends the bar and writes `line`.
+  void finish(const std::string& line);
+
+ private:
+  double last_ = 0;
+  bool drawn_ = false;
+};
+
+// Set by the first Ctrl-C (or SIGTERM); the second one ends the program at once.
+const std::atomic<bool>& interrupted();
+
+// What run.json says about this machine and build.
+nlohmann::json machine_description();
+
+}  // namespace fer
