@@ -59,7 +59,7 @@ struct AttackCommand {
     const LoadedNetwork loaded = load_network(run);
     data.default_to(run);
     const Dataset dataset = data.open();
-    if (dataset.classes != loaded.metadata.classes) {
+    if (dataset.classes != loaded.saved.classes) {
       fail(run, " was trained on other classes than this data has");
     }
     const std::vector<int32_t> samples =
@@ -112,7 +112,7 @@ struct AttackCommand {
     metadata["seed"] = std::to_string(data.seed);
     metadata["source"] = data.data;
     metadata["source_digest"] = source_digest;
-    metadata["model"] = loaded.metadata.model;
+    metadata["model"] = loaded.saved.model;
     metadata["model_file"] = loaded.file.string();
     metadata["predictions"] = nlohmann::json(predictions(loaded.network, set.dataset.images)).dump();
     return set;

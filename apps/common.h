@@ -9,6 +9,7 @@
 
 #include "apps/commands.h"
 #include "data/split.h"
+#include "models/saved_model.h"
 #include "train/trainer.h"
 
 namespace fer {

@@ -21,8 +21,8 @@ struct EvalCommand {
     data.default_to(run);
     const uint64_t seed = data.seed;
     const Dataset dataset = data.open();
-    if (dataset.classes != loaded.metadata.classes) {
-      fail(run, " knows ", loaded.metadata.classes.size(), " classes (", loaded.metadata.classes.front(), " …), the data has ",
+    if (dataset.classes != loaded.saved.classes) {
+      fail(run, " knows ", loaded.saved.classes.size(), " classes (", loaded.saved.classes.front(), " …), the data has ",
            dataset.classes.size(), " (", dataset.classes.front(), " …)");
     }
     const std::filesystem::path folder = std::filesystem::is_directory(run) ? run : "";

@@ -108,7 +108,12 @@ class TrainCommand {
     const Dataset dataset = open_training_data(options);
     const Split split = resume_ ? read_run_json(folder).split
                                 : make_split(dataset, {options.split, options.validation, options.seed, options.dedup});
-    Trainer trainer(options, dataset, split, folder);
+    const SavedModel model = described(options, dataset);
+    if (!options.weights.empty()) {
+      options.weights = weights_path(options.weights).string();
+    }
+    Trainer trainer(options, make_network(options.model, model.options, options.seed), find_model(options.model).head,
+                    to_metadata(model), dataset, split, folder);
     if (resume_) {
       if (read_run_json(folder).digest != digest(dataset)) {
         fail("--resume: ", options.data, " is not the data this run was made from");
@@ -123,6 +128,15 @@ class TrainCommand {
       throw Interrupted();
     }
     score(folder, dataset, split);
+  }
+
+  static SavedModel described(const TrainOptions& options, const Dataset& dataset) {
+    ModelOptions model;
+    model.classes = static_cast<int64_t>(dataset.classes.size());
+    model.size = options.size;
+    model.channels = options.channels;
+    model.dropout = options.dropout;
+    return {options.model, resolve(find_model(options.model), model), dataset.classes};
   }
 
   void describe(const TrainOptions& options, const Trainer& trainer, const Split& split) const {

@@ -1,6 +1,7 @@
 // The record: operations with static shapes, written down by calling functions on values. Nothing runs here.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -83,7 +84,8 @@ class Graph {
   }
 
   const std::vector<Node>& nodes() const { return nodes_; }
-  const std::vector<ValueRecord>& values() const { return values_; }
+  // A deque: references to its elements (Value::type) stay good while more are recorded.
+  const std::deque<ValueRecord>& values() const { return values_; }
 
   // Variables in the order they were made; those that are trained.
   std::vector<Value> variables();
@@ -100,7 +102,7 @@ class Graph {
   Value add(ValueRecord record);
 
   std::vector<Node> nodes_;
-  std::vector<ValueRecord> values_;
+  std::deque<ValueRecord> values_;
   std::vector<int> variables_;
   uint32_t next_stream_ = 1;
 };

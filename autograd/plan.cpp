@@ -21,7 +21,7 @@ class Planner {
   Planner(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options) : options_(options) {
     options_.share = options.share && !options.guard;  // a fence must stay whole: nobody else may pass there
     program_.nodes = graph.nodes();
-    program_.values = graph.values();
+    program_.values.assign(graph.values().begin(), graph.values().end());
     for (Value output : outputs) {
       program_.outputs.push_back(output.id());
     }

@@ -20,7 +20,7 @@ struct SplitOptions {
   double validation = -1;         // share of the training samples set aside, stratified (by subject with subject:F);
                                   // negative: an official validation part where there is one, else none
   uint64_t seed = 0;
-  bool dedup = false;             // remove training samples whose image also stands in validation or test
+  bool dedup = false;  // remove training samples whose image also stands in validation or test
 };
 
 // official: train = Part::train; test = private_test where there is one, else public_test; validation = public_test

@@ -62,7 +62,6 @@ void check_range(const std::string& name, double value, bool good, const std::st
 }  // namespace
 
 void TrainOptions::check() const {
-  find_model(model);
   check_range("batch", static_cast<double>(batch), batch >= 1, "at least 1");
   check_range("epochs", static_cast<double>(epochs), epochs >= 1, "at least 1");
   check_range("lr", lr, lr > 0, "positive");

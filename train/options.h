@@ -8,7 +8,6 @@
 #include "data/dataset.h"
 #include "kernels/augment.h"
 #include "kernels/optimizer.h"
-#include "models/model.h"
 
 namespace fer {
 

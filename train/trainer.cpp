@@ -16,15 +16,6 @@ namespace {
 constexpr uint32_t order_stream = 0xDA7A;  // of the Philox numbers that shuffle the epochs
 constexpr int64_t evaluation_batch = 64;
 
-ModelOptions model_options(const TrainOptions& options, int64_t classes) {
-  ModelOptions result;
-  result.classes = classes;
-  result.size = options.size;
-  result.channels = options.channels;
-  result.dropout = options.dropout;
-  return resolve(find_model(options.model), result);
-}
-
 // Rows of `a` and then rows of `b`, as u8 when both are, else as f32 in [0,1].
 Tensor joined_images(const Tensor& a, const std::vector<int32_t>& rows_a, const Tensor& b,
                      const std::vector<int32_t>& rows_b) {
@@ -66,33 +57,13 @@ Tensor class_weights(const std::vector<int32_t>& samples, const Tensor& labels, 
 
 }  // namespace
 
-Network make_network(const std::string& model, const ModelOptions& options, uint64_t seed, Device device) {
-  const ModelOptions resolved = resolve(find_model(model), options);
-  Network network;
-  network.make = [model, resolved](Graph& graph) { return make_model(model, graph, resolved); };
-  network.variables = std::make_shared<Variables>(seed);
-  network.arena = std::make_shared<Arena>();
-  network.device = device;
-  network.classes = resolved.classes;
-  return network;
-}
-
-LoadedNetwork load_network(const std::filesystem::path& run_or_file, Device device) {
-  LoadedNetwork loaded;
-  loaded.file = std::filesystem::is_directory(run_or_file) ? run_or_file / "best.safetensors" : run_or_file;
-  const TensorFile file = read_safetensors(loaded.file);
-  loaded.metadata = read_metadata(file);
-  loaded.network = make_network(loaded.metadata.model, loaded.metadata.options, 0, device);
-  Graph graph;
-  loaded.network.make(graph);
-  load_weights(file, graph, find_model(loaded.metadata.model).head, *loaded.network.variables, {.replace_head = false});
-  return loaded;
-}
-
-Trainer::Trainer(const TrainOptions& options, const Dataset& dataset, const Split& split, std::filesystem::path run)
+Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
+                 std::map<std::string, std::string> metadata, const Dataset& dataset, const Split& split,
+                 std::filesystem::path run)
     : options_(options),
+      network_(std::move(network)),
+      metadata_(std::move(metadata)),
       run_(std::move(run)),
-      classes_(dataset.classes),
       schedule_(options.schedule, options.lr, 1) {
   options_.check();
   assemble(dataset, split);
@@ -104,16 +75,11 @@ Trainer::Trainer(const TrainOptions& options, const Dataset& dataset, const Spli
   }
   const int64_t batches = training_samples() / options_.batch;
   schedule_ = Schedule(options_.schedule, options_.lr, batches * options_.epochs);
-
-  const auto classes = static_cast<int64_t>(classes_.size());
-  network_ = make_network(options_.model, model_options(options_, classes), options_.seed);
-  const std::string head = find_model(options_.model).head;
   if (!options_.weights.empty()) {
-    const std::filesystem::path given = options_.weights;
     Graph graph;
     network_.make(graph);
-    not_loaded_ = load_weights(read_safetensors(std::filesystem::is_directory(given) ? given / "best.safetensors" : given),
-                               graph, head, *network_.variables, {.partial = options_.partial});
+    not_loaded_ = load_weights(read_safetensors(options_.weights), graph, head, *network_.variables,
+                               {.partial = options_.partial});
   }
   step_ = std::make_unique<TrainingStep>(options_, network_, head, data_);
   if (!validation_.empty()) {
@@ -175,7 +141,7 @@ void Trainer::assemble(const Dataset& dataset, const Split& split) {
     std::iota(samples_.begin(), samples_.end(), 0);
   }
   if (options_.class_weights) {
-    data_.class_weight = class_weights(samples_, data_.labels, static_cast<int64_t>(classes_.size()));
+    data_.class_weight = class_weights(samples_, data_.labels, network_.classes);
   }
 }
 
@@ -188,16 +154,12 @@ std::vector<int32_t> Trainer::order_of(int64_t epoch) const {
   return order;
 }
 
-WeightMetadata Trainer::metadata() const {
-  return {options_.model, model_options(options_, static_cast<int64_t>(classes_.size())), classes_};
-}
-
 void Trainer::save_best() const {
-  write_safetensors(run_ / "best.safetensors", weight_file(*network_.variables, metadata(), false));
+  write_safetensors(run_ / "best.safetensors", weight_file(*network_.variables, metadata_, false));
 }
 
 void Trainer::save_last() const {
-  TensorFile file = weight_file(*network_.variables, metadata(), true);
+  TensorFile file = weight_file(*network_.variables, metadata_, true);
   file.metadata["trainer"] = nlohmann::json{{"epoch", state_.epoch},
                                             {"batch", state_.batch},
                                             {"step", state_.step},
@@ -216,9 +178,10 @@ void Trainer::save_last() const {
 void Trainer::resume() {
   const std::filesystem::path path = run_ / "last.safetensors";
   const TensorFile file = read_safetensors(path);
-  const WeightMetadata saved = read_metadata(file);
-  if (saved.model != options_.model) {
-    fail("--resume: ", path.string(), " is a checkpoint of ", saved.model, ", not of ", options_.model);
+  const auto model = file.metadata.find("model");
+  if (model == file.metadata.end() || model->second != metadata_.at("model")) {
+    fail("--resume: ", path.string(), " is a checkpoint of ", model == file.metadata.end() ? "no model" : model->second,
+         ", not of ", metadata_.at("model"));
   }
   if (file.metadata.count("trainer") == 0) {
     fail("--resume: ", path.string(), " holds weights alone; a checkpoint to resume from is needed");

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "data/split.h"
-#include "models/weights.h"
+#include "layers/network.h"
+#include "layers/weights.h"
 #include "train/schedule.h"
 #include "train/step.h"
 
@@ -24,9 +25,11 @@ struct Progress {
 
 class Trainer {
  public:
-  // The network's variables are made (and loaded from options.weights) here. `run` is the run folder, made if missing.
-  // Throws before anything is written when options and data do not fit together.
-  Trainer(const TrainOptions& options, const Dataset& dataset, const Split& split, std::filesystem::path run);
+  // Trains `network`, whose classifier's parameters begin with `head`; weights are read from options.weights where that
+  // is given, and written with `metadata`. `run` is the run folder, made if missing. Throws before anything is written
+  // when options and data do not fit together.
+  Trainer(const TrainOptions& options, Network network, std::string head, std::map<std::string, std::string> metadata,
+          const Dataset& dataset, const Split& split, std::filesystem::path run);
 
   // Takes up where last.safetensors of the run folder stopped.
   void resume();
@@ -37,7 +40,6 @@ class Trainer {
   // to log.jsonl, then writes best.safetensors when it is the best so far, then last.safetensors.
   Outcome train(const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop);
 
-  const Network& network() const { return network_; }
   const Plan& plan() const { return step_->plan(); }
   // Names of variables that --weights did not fill.
   const std::vector<std::string>& not_loaded() const { return not_loaded_; }
@@ -61,17 +63,16 @@ class Trainer {
   void save_last() const;
   void save_best() const;
   void append_log(const nlohmann::json& record);
-  WeightMetadata metadata() const;
 
   TrainOptions options_;
+  Network network_;
+  std::map<std::string, std::string> metadata_;
   std::filesystem::path run_;
-  std::vector<std::string> classes_;
   TrainingData data_;
   std::vector<int32_t> samples_;      // rows of data_.images to train on
   Tensor validation_images_;
   std::vector<int32_t> validation_;   // rows of validation_images_
   std::vector<int32_t> validation_labels_;
-  Network network_;
   std::vector<std::string> not_loaded_;
   std::unique_ptr<TrainingStep> step_;
   std::unique_ptr<Classifier> validator_;
@@ -79,16 +80,5 @@ class Trainer {
   State state_;
   std::vector<nlohmann::json> log_;
 };
-
-// A network by name with fresh variables.
-Network make_network(const std::string& model, const ModelOptions& options, uint64_t seed, Device device = Device::cpu);
-
-// A network from a weights file of ours, or from best.safetensors of a run folder.
-struct LoadedNetwork {
-  Network network;
-  WeightMetadata metadata;
-  std::filesystem::path file;
-};
-LoadedNetwork load_network(const std::filesystem::path& run_or_file, Device device = Device::cpu);
 
 }  // namespace fer

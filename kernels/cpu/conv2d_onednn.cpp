@@ -1,7 +1,7 @@
 #include <memory>
 
-#include "kernels/channel_sum.h"
 #include "kernels/conv2d.h"
+#include "kernels/cpu/conv2d_products.h"
 #include "kernels/onednn.h"
 #include "tensor/error.h"
 
@@ -74,6 +74,9 @@ struct Convolution {
 PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
                                              bool bias) {
   return prepared("conv2d", x, w, [&]() -> PreparedConv2dForward {
+    if (is_strided_pointwise(params, w)) {
+      return prepare_pointwise_forward(params, x, w, y, bias);
+    }
     const memory::desc b = bias ? onednn::vector(w[0]) : memory::desc();
     const auto description =
         describe_forward(Geometry(params), onednn::images(x), onednn::weights_in_any_order(w), b, onednn::images(y));
@@ -105,6 +108,12 @@ PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const S
 PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                         const Shape& dx) {
   return prepared("conv2d_backward_data", dx, w, [&]() -> PreparedConv2dBackwardData {
+    if (is_strided_pointwise(params, w)) {
+      return prepare_pointwise_backward_data(params, w, dy, dx);
+    }
+    if (has_few_channels(w)) {
+      return prepare_few_channels_backward_data(params, w, dy);
+    }
     const Geometry g(params);
     const memory::desc images = onednn::images(dx), weights = onednn::weights_in_any_order(w);
     const memory::desc cotangents = onednn::images(dy);
@@ -131,6 +140,9 @@ PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& para
 PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,
                                                             const Shape& dw, bool bias) {
   return prepared("conv2d_backward_weight", x, dw, [&]() -> PreparedConv2dBackwardWeight {
+    if (is_strided_pointwise(params, dw)) {
+      return prepare_pointwise_backward_weight(params, x, dy, dw, bias);
+    }
     const Geometry g(params);
     const memory::desc images = onednn::images(x), cotangents = onednn::images(dy);
     const memory::desc weights = onednn::weights_in_any_order(dw);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/conv2d_taps.h"
 #include "kernels/cpu/lanes.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
@@ -11,14 +12,6 @@
 namespace fer {
 
 namespace {
-
-// Taps first … last - 1 of `kernel` that fall inside the image when the window begins at `start`.
-struct TapRange {
-  int64_t first, last;
-  TapRange(int64_t start, int64_t kernel, int64_t in)
-      : first(std::max<int64_t>(0, -start)), last(std::max(first, std::min(kernel, in - start))) {}
-  int64_t count() const { return last - first; }
-};
 
 // A window of taps: where the first one reads, and how far apart the next row and column are, in elements.
 template <class T>
@@ -32,17 +25,21 @@ struct Window {
 
 // out[c] = bias[c] + the sum over the window of source[c] weight[c], for all channels of one pixel.
 template <class T>
-void pixel(const Window<T>& window, const T* bias, T* out, int64_t channels) {
+void pixel(const Window<T> window, const T* bias, T* out, int64_t channels) {
   for_channel_blocks<T, 4>(
-      channels, [&]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
+      channels, [=]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
         typename Lanes::Vector sum[count] = {};
-        for (int v = 0; v < count && bias != nullptr; ++v) {
-          sum[v] = Lanes::load(bias + c + v * Lanes::width);
+        if (bias != nullptr) {
+#pragma GCC unroll 4
+          for (int v = 0; v < count; ++v) {
+            sum[v] = Lanes::load(bias + c + v * Lanes::width);
+          }
         }
         for (int64_t row = 0; row < window.rows; ++row) {
           const T* source = window.source + row * window.source_row + c;
           const T* weight = window.weight + row * window.weight_row + c;
           for (int64_t column = 0; column < window.columns; ++column) {
+#pragma GCC unroll 4
             for (int v = 0; v < count; ++v) {
               sum[v] += Lanes::load(source + v * Lanes::width) * Lanes::load(weight + v * Lanes::width);
             }
@@ -50,28 +47,33 @@ void pixel(const Window<T>& window, const T* bias, T* out, int64_t channels) {
             weight += window.weight_column;
           }
         }
+#pragma GCC unroll 4
         for (int v = 0; v < count; ++v) {
           Lanes::store(out + c + v * Lanes::width, sum[v]);
         }
       });
 }
 
-// `strip_columns<kernel>` neighbouring pixels whose windows lie between the left and right edges. Registers: one sum
-// per pixel and one weight per tap of a row, of `vectors` registers each.
-template <int64_t kernel>
-constexpr int strip_columns = kernel == 3 ? 4 : 8;
+// `strip_columns` neighbouring pixels whose windows lie between the left and right edges. Two registers of each pixel's
+// sums and of each weight of a row of taps at a time. Every loop but that over rows is unrolled, or the sums would live
+// in memory.
+constexpr int strip_columns = 4;
 
 template <class T, int64_t kernel, int64_t stride>
-void strip(const Window<T>& window, const T* bias, T* out, int64_t channels) {
-  constexpr int columns = strip_columns<kernel>;
-  constexpr int vectors = kernel == 3 ? 2 : 1;
-  for_channel_blocks<T, vectors>(
-      channels, [&]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
+void strip(const Window<T>& given, const T* bias, T* out, int64_t channels) {
+  constexpr int columns = strip_columns;
+  const Window<T> window = given;  // a copy that stores to `out` cannot change
+  for_channel_blocks<T, 2>(
+      channels, [=]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
         using Vector = typename Lanes::Vector;
         Vector sum[columns][count] = {};
-        for (int v = 0; v < count && bias != nullptr; ++v) {
+        if (bias != nullptr) {
+#pragma GCC unroll 8
           for (int column = 0; column < columns; ++column) {
-            sum[column][v] = Lanes::load(bias + c + v * Lanes::width);
+#pragma GCC unroll 2
+            for (int v = 0; v < count; ++v) {
+              sum[column][v] = Lanes::load(bias + c + v * Lanes::width);
+            }
           }
         }
         for (int64_t row = 0; row < window.rows; ++row) {
@@ -80,6 +82,7 @@ void strip(const Window<T>& window, const T* bias, T* out, int64_t channels) {
           Vector weight[kernel][count];
 #pragma GCC unroll 8
           for (int64_t tap = 0; tap < kernel; ++tap) {
+#pragma GCC unroll 2
             for (int v = 0; v < count; ++v) {
               weight[tap][v] = Lanes::load(weights + tap * channels + v * Lanes::width);
             }
@@ -99,7 +102,9 @@ void strip(const Window<T>& window, const T* bias, T* out, int64_t channels) {
             }
           }
         }
+#pragma GCC unroll 8
         for (int column = 0; column < columns; ++column) {
+#pragma GCC unroll 2
           for (int v = 0; v < count; ++v) {
             Lanes::store(out + column * channels + c + v * Lanes::width, sum[column][v]);
           }
@@ -110,16 +115,16 @@ void strip(const Window<T>& window, const T* bias, T* out, int64_t channels) {
 template <class T>
 using Strip = void (*)(const Window<T>& window, const T* bias, T* out, int64_t channels);
 
-// The strip for this kernel and stride, and its columns; null where there is none.
+// The strip for this kernel and stride; null where there is none.
 template <class T>
-std::pair<Strip<T>, int64_t> find_strip(int64_t kernel, int64_t stride) {
+Strip<T> find_strip(int64_t kernel, int64_t stride) {
   if (kernel == 3 && stride <= 2) {
-    return {stride == 1 ? strip<T, 3, 1> : strip<T, 3, 2>, strip_columns<3>};
+    return stride == 1 ? strip<T, 3, 1> : strip<T, 3, 2>;
   }
   if (kernel == 5 && stride <= 2) {
-    return {stride == 1 ? strip<T, 5, 1> : strip<T, 5, 2>, strip_columns<5>};
+    return stride == 1 ? strip<T, 5, 1> : strip<T, 5, 2>;
   }
-  return {nullptr, 1};
+  return nullptr;
 }
 
 // Rows of output worth a thread.
@@ -133,7 +138,7 @@ void depthwise_forward(const Conv2dParams& params, View<const T> x, View<const T
   const int64_t kernel_rows = w[0], kernel_columns = w[1];
   const int64_t out_height = y[1], out_width = y[2];
   const int64_t stride = params.stride;
-  const auto [strip, strip_width] = find_strip<T>(kernel_columns, stride);
+  const Strip<T> strip = find_strip<T>(kernel_columns, stride);
   parallel_for(x[0] * out_height, row_grain(out_width * channels), [&](int64_t begin, int64_t end) {
     for (int64_t out_row = begin; out_row < end; ++out_row) {
       const int64_t top = out_row % out_height * stride - params.padding.top;
@@ -151,10 +156,15 @@ void depthwise_forward(const Conv2dParams& params, View<const T> x, View<const T
                                channels,
                                rows.count(),
                                columns.count()};
-        const bool inside = left >= 0 && left + (strip_width - 1) * stride + kernel_columns <= width;
-        if (strip != nullptr && inside && ow + strip_width <= out_width) {
+        const bool inside = left >= 0 && left + (strip_columns - 1) * stride + kernel_columns <= width;
+        if (strip != nullptr && inside && ow + strip_columns <= out_width) {
+          // What the next row of output needs beyond this one, and where the next strip goes.
+          for (int64_t row = 0; row < stride; ++row) {
+            prefetch(window.source + (rows.count() + row) * width * channels, strip_columns * stride * channels);
+          }
+          prefetch(out + (ow + strip_columns) * channels, strip_columns * channels);
           strip(window, b.data, out + ow * channels, channels);
-          ow += strip_width;
+          ow += strip_columns;
         } else {
           pixel(window, b.data, out + ow * channels, channels);
           ++ow;

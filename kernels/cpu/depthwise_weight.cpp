@@ -33,7 +33,9 @@ inline void add_rows(const Images<T>& images, int64_t begin, int64_t end, int64_
 
   Vector sum[kernel][count];
   T* const target = partial + kh * kernel * channels + c;
+#pragma GCC unroll 8
   for (int k = 0; k < kernel; ++k) {
+#pragma GCC unroll 4
     for (int v = 0; v < count; ++v) {
       sum[k][v] = Lanes::load(target + k * channels + v * Lanes::width);
     }
@@ -50,6 +52,7 @@ inline void add_rows(const Images<T>& images, int64_t begin, int64_t end, int64_
 #pragma GCC unroll 8
       for (int k = 0; k < kernel; ++k) {
         if (first + k >= 0 && first + k < width) {
+#pragma GCC unroll 4
           for (int v = 0; v < count; ++v) {
             sum[k][v] +=
                 Lanes::load(dy + v * Lanes::width) * Lanes::load(x_row + (first + k) * channels + v * Lanes::width);
@@ -64,11 +67,13 @@ inline void add_rows(const Images<T>& images, int64_t begin, int64_t end, int64_
     const T* x = x_row + (inner_begin * stride - images.left) * channels;
     for (int64_t ow = inner_begin; ow < inner_end; ++ow) {
       Vector cotangent[count];
+#pragma GCC unroll 4
       for (int v = 0; v < count; ++v) {
         cotangent[v] = Lanes::load(dy + v * Lanes::width);
       }
 #pragma GCC unroll 8
       for (int k = 0; k < kernel; ++k) {
+#pragma GCC unroll 4
         for (int v = 0; v < count; ++v) {
           sum[k][v] += cotangent[v] * Lanes::load(x + k * channels + v * Lanes::width);
         }
@@ -80,7 +85,9 @@ inline void add_rows(const Images<T>& images, int64_t begin, int64_t end, int64_
       at_edge(ow);
     }
   }
+#pragma GCC unroll 8
   for (int k = 0; k < kernel; ++k) {
+#pragma GCC unroll 4
     for (int v = 0; v < count; ++v) {
       Lanes::store(target + k * channels + v * Lanes::width, sum[k][v]);
     }
@@ -104,6 +111,9 @@ void backward_weight(const Images<T>& images, View<T> dw, std::byte* workspace) 
     std::fill_n(partial, dw.size(), T(0));
     for (int64_t row = begin; row < end; row += rows_at_once) {
       const int64_t row_end = std::min(end, row + rows_at_once);
+      prefetch(images.dy.data + row * images.dy[2] * channels, (row_end - row) * images.dy[2] * channels);
+      const int64_t first = row / images.dy[1] * images.x[1] + row % images.dy[1] * stride;
+      prefetch(images.x.data + first * images.x[2] * channels, (row_end - row) * stride * images.x[2] * channels);
       for_channel_blocks<T, kernel == 3 ? 4 : 2>(channels, [&]<class Lanes, int count>(int64_t c) {
         for (int64_t kh = 0; kh < dw[0]; ++kh) {
           add_rows<T, kernel, stride, Lanes, count>(images, row, row_end, kh, c, partial);

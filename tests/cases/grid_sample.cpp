@@ -6,11 +6,11 @@ namespace {
 
 // Identity plus `delta`: thetas drawn close to it keep most of the image, those drawn far lose most of it.
 Value near_identity(Value delta) {
-  const int64_t samples = delta.shape()[0];
-  const ValueType type{delta.dtype(), {samples, 1}};
+  const Shape shape = delta.shape();  // a copy: recording moves what shape() refers to
+  const ValueType type{delta.dtype(), {shape[0], 1}};
   const Value one = constant(delta.graph(), type, 1), zero = constant(delta.graph(), type, 0);
   const Value parts[] = {one, zero, zero, zero, one, zero};
-  return add(reshape(concat(parts), delta.shape()), delta);
+  return add(reshape(concat(parts), shape), delta);
 }
 
 }  // namespace

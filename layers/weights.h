@@ -6,7 +6,6 @@
 #include <string>
 
 #include "autograd/variables.h"
-#include "models/model.h"
 #include "tensor/safetensors.h"
 
 namespace fer {
@@ -17,17 +16,9 @@ Tensor to_torch_layout(const Tensor& weight);
 // `expected` is Ferrotype's shape. Throws naming `name` when the tensor's shape does not lead to it.
 Tensor from_torch_layout(const std::string& name, const Tensor& weight, const Shape& expected);
 
-struct WeightMetadata {
-  std::string model;
-  ModelOptions options;
-  std::vector<std::string> classes;
-};
-
-// The variables of a network (and the optimizer's, when `with_optimizer`), with what is needed to build it again.
-TensorFile weight_file(const Variables& variables, const WeightMetadata& metadata, bool with_optimizer);
-
-// What weight_file wrote down; throws when `file` was not written by it.
-WeightMetadata read_metadata(const TensorFile& file);
+// The variables of a network (and the optimizer's, when `with_optimizer`), with `metadata` that tells how to build it.
+TensorFile weight_file(const Variables& variables, const std::map<std::string, std::string>& metadata,
+                       bool with_optimizer);
 
 struct LoadOptions {
   bool partial = false;       // tensors the file lacks keep their first values

@@ -1,6 +1,6 @@
-#include "models/weights.h"
+#include "layers/weights.h"
 
-#include <nlohmann/json.hpp>
+#include <vector>
 
 namespace fer {
 
@@ -42,11 +42,6 @@ Tensor permuted(const Tensor& tensor, std::initializer_list<int> order) {
   return result;
 }
 
-nlohmann::json to_json(const ModelOptions& options) {
-  return {{"classes", options.classes}, {"size", options.size}, {"channels", options.channels},
-          {"dropout", options.dropout}};
-}
-
 }  // namespace
 
 Tensor to_torch_layout(const Tensor& weight) {
@@ -81,38 +76,16 @@ Tensor from_torch_layout(const std::string& name, const Tensor& weight, const Sh
   }
 }
 
-TensorFile weight_file(const Variables& variables, const WeightMetadata& metadata, bool with_optimizer) {
+TensorFile weight_file(const Variables& variables, const std::map<std::string, std::string>& metadata,
+                       bool with_optimizer) {
   TensorFile file;
   for (const auto& [name, tensor] : variables.all()) {
     if (with_optimizer || !starts_with(name, optimizer_prefix)) {
       file.tensors.emplace(name, to_torch_layout(tensor));
     }
   }
-  file.metadata["format"] = "ferrotype";
-  file.metadata["model"] = metadata.model;
-  file.metadata["options"] = to_json(metadata.options).dump();
-  file.metadata["classes"] = nlohmann::json(metadata.classes).dump();
+  file.metadata = metadata;
   return file;
-}
-
-WeightMetadata read_metadata(const TensorFile& file) {
-  const auto found = file.metadata.find("model");
-  if (found == file.metadata.end() || file.metadata.count("options") == 0 || file.metadata.count("classes") == 0) {
-    fail("weights: ", file.source.string(), " does not name its model: it was not written by fer");
-  }
-  try {
-    const auto options = nlohmann::json::parse(file.metadata.at("options"));
-    WeightMetadata metadata;
-    metadata.model = found->second;
-    metadata.options.classes = options.at("classes");
-    metadata.options.size = options.at("size");
-    metadata.options.channels = options.at("channels");
-    metadata.options.dropout = options.at("dropout");
-    metadata.classes = nlohmann::json::parse(file.metadata.at("classes")).get<std::vector<std::string>>();
-    return metadata;
-  } catch (const nlohmann::json::exception& error) {
-    fail("weights: ", file.source.string(), ": metadata is damaged: ", error.what());
-  }
 }
 
 std::vector<std::string> load_weights(const TensorFile& file, Graph& graph, const std::string& head,

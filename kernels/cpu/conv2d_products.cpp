@@ -1,0 +1,148 @@
+#include "kernels/cpu/conv2d_products.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "kernels/channel_sum.h"
+#include "kernels/cpu/conv2d_taps.h"
+#include "kernels/onednn.h"
+#include "tensor/parallel.h"
+
+namespace fer {
+
+namespace {
+
+using onednn::MatrixProduct;
+
+constexpr int64_t grain = 1 << 14;  // elements worth a thread
+
+int64_t float_bytes(int64_t count) { return round_up(count * int64_t{sizeof(float)}, memory_alignment); }
+
+// Calls body(packed pixel, image pixel) for the pixels of rows begin … end - 1 of `packed` [N,OH,OW,C].
+template <class Body>
+void for_packed_pixels(const Shape& image, const Shape& packed, int64_t stride, int64_t begin, int64_t end,
+                       Body&& body) {
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t image_row = row / packed[1] * image[1] + row % packed[1] * stride;
+    for (int64_t column = 0; column < packed[2]; ++column) {
+      body(row * packed[2] + column, image_row * image[2] + column * stride);
+    }
+  }
+}
+
+// packed [N,OH,OW,C] = every stride-th pixel of x.
+void pack(View<const float> x, const Shape& packed, int64_t stride, float* to) {
+  const int64_t channels = x[3];
+  parallel_for(packed[0] * packed[1], 1 + grain / (packed[2] * channels), [&](int64_t begin, int64_t end) {
+    for_packed_pixels(x.shape, packed, stride, begin, end, [&](int64_t pixel, int64_t image_pixel) {
+      std::copy_n(x.data + image_pixel * channels, channels, to + pixel * channels);
+    });
+  });
+}
+
+// The reverse, with zeros between.
+void unpack(const float* from, const Shape& packed, int64_t stride, View<float> dx) {
+  const int64_t channels = dx[3];
+  const int64_t image = dx[1] * dx[2] * channels;
+  parallel_for(dx[0], 1 + grain / image, [&](int64_t begin, int64_t end) {
+    std::fill(dx.data + begin * image, dx.data + end * image, 0.0f);
+    for_packed_pixels(dx.shape, packed, stride, begin * packed[1], end * packed[1],
+                      [&](int64_t pixel, int64_t image_pixel) {
+                        std::copy_n(from + pixel * channels, channels, dx.data + image_pixel * channels);
+                      });
+  });
+}
+
+}  // namespace
+
+bool is_strided_pointwise(const Conv2dParams& params, const Shape& w) {
+  return params.stride > 1 && w[1] == 1 && w[2] == 1 && params.padding == Padding{};
+}
+
+// Workspace of the three: the packed pixels, then the product's scratchpad.
+
+PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
+                                                const Shape& y, bool bias) {
+  const Shape packed = y.with(3, x[3]);
+  auto product = std::make_shared<MatrixProduct>(
+      onednn::MatrixShape{.m = y.size() / w[0], .k = w[3], .n = w[0], .b_transposed = true, .bias = bias});
+  const int64_t packed_bytes = float_bytes(packed.size());
+  return {[=, stride = params.stride](View<const float> x, View<const float> w, View<const float> b, View<float> y,
+                                      std::byte* workspace) {
+            float* const pixels = reinterpret_cast<float*>(workspace);
+            pack(x, packed, stride, pixels);
+            product->run(pixels, w.data, b.data, y.data, workspace + packed_bytes);
+          },
+          packed_bytes + product->scratchpad_bytes()};
+}
+
+PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
+                                                           const Shape& dx) {
+  const Shape packed = dy.with(3, dx[3]);
+  auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{.m = dy.size() / w[0], .k = w[0], .n = w[3]});
+  const int64_t packed_bytes = float_bytes(packed.size());
+  return {[=, stride = params.stride](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
+            float* const pixels = reinterpret_cast<float*>(workspace);
+            product->run(dy.data, w.data, nullptr, pixels, workspace + packed_bytes);
+            unpack(pixels, packed, stride, dx);
+          },
+          packed_bytes + product->scratchpad_bytes()};
+}
+
+PreparedConv2dBackwardWeight prepare_pointwise_backward_weight(const Conv2dParams& params, const Shape& x,
+                                                               const Shape& dy, const Shape& dw, bool bias) {
+  const Shape packed = dy.with(3, x[3]);
+  auto product = std::make_shared<MatrixProduct>(
+      onednn::MatrixShape{.m = dw[0], .k = dy.size() / dw[0], .n = dw[3], .a_transposed = true});
+  const int64_t packed_bytes = float_bytes(packed.size());
+  const int64_t sum_bytes = bias ? channel_sum_workspace(dw[0]) : 0;
+  return {[=, stride = params.stride](View<const float> x, View<const float> dy, View<float> dw, View<float> db,
+                                      std::byte* workspace) {
+            float* const pixels = reinterpret_cast<float*>(workspace);
+            pack(x, packed, stride, pixels);
+            product->run(dy.data, pixels, nullptr, dw.data, workspace + packed_bytes);
+            if (db.data != nullptr) {
+              channel_sum<float>(dy, db, workspace + packed_bytes);
+            }
+          },
+          packed_bytes + std::max(product->scratchpad_bytes(), sum_bytes)};
+}
+
+bool has_few_channels(const Shape& w) { return w[3] <= 4 && w[1] * w[2] > 1; }
+
+PreparedConv2dBackwardData prepare_few_channels_backward_data(const Conv2dParams& params, const Shape& w,
+                                                              const Shape& dy) {
+  const int64_t pixels = dy[1] * dy[2];
+  const int64_t window = w.size() / w[0];
+  // As many images at once as divide the batch and keep their windows in the cache.
+  constexpr int64_t cached_bytes = 1 << 20;
+  int64_t images = std::clamp<int64_t>(cached_bytes / float_bytes(pixels * window), 1, dy[0]);
+  while (dy[0] % images != 0) {
+    --images;
+  }
+  auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{.m = images * pixels, .k = w[0], .n = window});
+  const int64_t window_bytes = float_bytes(images * pixels * window);
+  return {[=](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
+            float* const windows = reinterpret_cast<float*>(workspace);  // [images,OH,OW,kh,kw,I]
+            const int64_t image = dx.size() / dx[0];
+            for (int64_t first = 0; first < dy[0]; first += images) {
+              product->run(dy.data + first * pixels * w[0], w.data, nullptr, windows, workspace + window_bytes);
+              parallel_for(images, 1, [&](int64_t begin, int64_t end) {
+                std::fill_n(dx.data + (first + begin) * image, (end - begin) * image, 0.0f);
+                for (int64_t n = begin; n < end; ++n) {
+                  for_tap_rows(params, dx.shape, w.shape, dy.shape, n,
+                               [&](int64_t pixel, int64_t x_offset, int64_t w_offset, int64_t length) {
+                                 float* const to = dx.data + first * image + x_offset;
+                                 const float* const from = windows + pixel * window + w_offset;
+                                 for (int64_t i = 0; i < length; ++i) {
+                                   to[i] += from[i];
+                                 }
+                               });
+                }
+              });
+            }
+          },
+          window_bytes + product->scratchpad_bytes()};
+}
+
+}  // namespace fer

@@ -1,0 +1,26 @@
+// Convolutions as matrix products, for the shapes where that beats oneDNN's direct kernels.
+#pragma once
+
+#include "kernels/conv2d.h"
+
+namespace fer {
+
+// 1x1 with a stride and no padding: the pixels it reads are packed together first. oneDNN's own takes twice as long on
+// the small maps at the end of a residual network.
+bool is_strided_pointwise(const Conv2dParams& params, const Shape& w);
+
+PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
+                                                const Shape& y, bool bias);
+PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
+                                                           const Shape& dx);
+PreparedConv2dBackwardWeight prepare_pointwise_backward_weight(const Conv2dParams& params, const Shape& x,
+                                                               const Shape& dy, const Shape& dw, bool bias);
+
+// The data gradient of images with few channels (what an attack asks for): each output pixel's contribution to its
+// window by a product, then added up. oneDNN's own fills registers with channels that are not there.
+bool has_few_channels(const Shape& w);
+
+PreparedConv2dBackwardData prepare_few_channels_backward_data(const Conv2dParams& params, const Shape& w,
+                                                              const Shape& dy);
+
+}  // namespace fer
