@@ -18,6 +18,7 @@ class TrainCommand {
     for (const char* name : {"--batch", "--size", "--channels", "--dropout", "--threads", "--seed"}) {
       options_.push_back(command->get_option(name));
     }
+    bind(command, "--batch-norm-momentum", &TrainOptions::batch_norm_momentum, "share of the new batch in running statistics (default: the network's own)");
     bind(command, "--model", &TrainOptions::model, "the network (see fer models)");
     bind(command, "--data", &TrainOptions::data, "synthetic[:N], a FER2013 .csv, a folder, or a .safetensors set");
     bind(command, "--ferplus", &TrainOptions::ferplus, "fer2013new.csv: FER+ votes for a FER2013 .csv");
@@ -136,6 +137,7 @@ class TrainCommand {
     model.size = options.size;
     model.channels = options.channels;
     model.dropout = options.dropout;
+    model.batch_norm_momentum = options.batch_norm_momentum;
     return {options.model, resolve(find_model(options.model), model), dataset.classes};
   }
 

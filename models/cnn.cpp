@@ -27,7 +27,7 @@ class Cnn : public Module {
       for (int i = 0; i < table[b].depth; ++i) {
         const Scope at = scope / "blocks" / b / i;
         blocks_.back().push_back({Conv2d(at / "conv", channels, table[b].width, {.kernel = 3, .padding = 1}),
-                                  BatchNorm(at / "bn", table[b].width, keras_batch_norm)});
+                                  BatchNorm(at / "bn", table[b].width, batch_norm_params(keras_batch_norm, options))});
         channels = table[b].width;
       }
     }

@@ -10,20 +10,21 @@ namespace {
 // Expand 1x1, depthwise 3x3, project 1x1; joined to its input where the shapes agree.
 class InvertedResidual {
  public:
-  InvertedResidual(Scope scope, int64_t in, int64_t out, int64_t stride, int64_t expansion)
+  InvertedResidual(Scope scope, int64_t in, int64_t out, int64_t stride, int64_t expansion,
+                   const BatchNormParams& norm)
       : joined_(stride == 1 && in == out) {
     const int64_t hidden = in * expansion;
     int at = 0;
     if (expansion != 1) {
       expand_.emplace(scope / at / 0, in, hidden, ConvOptions{.kernel = 1, .bias = false});
-      expand_norm_.emplace(scope / at / 1, hidden);
+      expand_norm_.emplace(scope / at / 1, hidden, norm);
       ++at;
     }
     depthwise_.emplace(scope / at / 0, hidden,
                        ConvOptions{.kernel = 3, .stride = stride, .padding = 1, .bias = false});
-    depthwise_norm_.emplace(scope / at / 1, hidden);
+    depthwise_norm_.emplace(scope / at / 1, hidden, norm);
     project_.emplace(scope / (at + 1), hidden, out, ConvOptions{.kernel = 1, .bias = false});
-    project_norm_.emplace(scope / (at + 2), out);
+    project_norm_.emplace(scope / (at + 2), out, norm);
   }
 
   Value operator()(Value x, Mode mode) const {
@@ -48,9 +49,9 @@ class MobileNetV2 : public Module {
   MobileNetV2(Scope scope, const ModelOptions& options)
       : rate_(options.dropout < 0 ? 0.5 : options.dropout),
         stem_(scope / "features" / 0 / 0, options.channels, 32, {.kernel = 3, .stride = 2, .padding = 1, .bias = false}),
-        stem_norm_(scope / "features" / 0 / 1, 32),
+        stem_norm_(scope / "features" / 0 / 1, 32, batch_norm_params({}, options)),
         last_(scope / "features" / 18 / 0, 320, 1280, {.kernel = 1, .bias = false}),
-        last_norm_(scope / "features" / 18 / 1, 1280),
+        last_norm_(scope / "features" / 18 / 1, 1280, batch_norm_params({}, options)),
         hidden_(scope / "classifier" / 0, 1280, 128),
         output_(scope / "classifier" / 3, 128, options.classes) {
     constexpr struct {
@@ -63,7 +64,7 @@ class MobileNetV2 : public Module {
     for (const auto& row : table) {
       for (int i = 0; i < row.repeats; ++i) {
         blocks_.emplace_back(scope / "features" / index / "conv", channels, row.width, i == 0 ? row.stride : 1,
-                             row.expansion);
+                             row.expansion, batch_norm_params({}, options));
         channels = row.width;
         ++index;
       }

@@ -44,6 +44,13 @@ const ModelEntry& find_model(std::string_view name) {
   fail("model: '", name, "' is none of ", known);
 }
 
+BatchNormParams batch_norm_params(BatchNormParams own, const ModelOptions& options) {
+  if (options.batch_norm_momentum >= 0) {
+    own.momentum = options.batch_norm_momentum;
+  }
+  return own;
+}
+
 ModelOptions resolve(const ModelEntry& entry, ModelOptions options) {
   options.size = options.size == 0 ? entry.size : options.size;
   options.channels = options.channels == 0 ? entry.channels : options.channels;
@@ -53,6 +60,9 @@ ModelOptions resolve(const ModelEntry& entry, ModelOptions options) {
   }
   if (options.dropout >= 1) {
     fail("model ", entry.name, ": dropout rate ", options.dropout, " is not below 1");
+  }
+  if (options.batch_norm_momentum > 1) {
+    fail("model ", entry.name, ": batch-norm momentum ", options.batch_norm_momentum, " is above 1");
   }
   return options;
 }

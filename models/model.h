@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/batch_norm.h"
 #include "layers/module.h"
 
 namespace fer {
@@ -16,8 +17,12 @@ struct ModelOptions {
   int64_t size = 0;      // side of the square input; 0: the network's own
   int64_t channels = 0;  // of the input the network sees; 0: its own. Grey images are replicated to three
   double dropout = -1;   // rate of the network's dropout layers; negative: the paper's
+  double batch_norm_momentum = -1;  // PyTorch's convention; negative: the network's own (Keras' 0.01 in papers 003, 004)
   DType dtype = DType::f32;
 };
+
+// `own`, with the momentum that the options ask for.
+BatchNormParams batch_norm_params(BatchNormParams own, const ModelOptions& options);
 
 // What a network's file defines: layers over [N,size,size,channels], pixels in [0,1], to logits [N,classes].
 using NetworkFactory = std::unique_ptr<Module> (*)(Scope scope, const ModelOptions& options);

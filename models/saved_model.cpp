@@ -10,7 +10,8 @@ std::map<std::string, std::string> to_metadata(const SavedModel& saved) {
   const nlohmann::json options = {{"classes", saved.options.classes},
                                   {"size", saved.options.size},
                                   {"channels", saved.options.channels},
-                                  {"dropout", saved.options.dropout}};
+                                  {"dropout", saved.options.dropout},
+                                  {"batch_norm_momentum", saved.options.batch_norm_momentum}};
   return {{"format", "ferrotype"},
           {"model", saved.model},
           {"options", options.dump()},
@@ -30,6 +31,7 @@ SavedModel saved_model(const TensorFile& file) {
     options.at("size").get_to(saved.options.size);
     options.at("channels").get_to(saved.options.channels);
     options.at("dropout").get_to(saved.options.dropout);
+    options.at("batch_norm_momentum").get_to(saved.options.batch_norm_momentum);
     nlohmann::json::parse(metadata.at("classes")).get_to(saved.classes);
     return saved;
   } catch (const nlohmann::json::exception& error) {

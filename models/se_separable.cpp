@@ -11,10 +11,10 @@ constexpr BatchNormParams keras_batch_norm{1e-3, 0.01};
 
 class SeparableConv {
  public:
-  SeparableConv(Scope scope, int64_t in, int64_t out)
+  SeparableConv(Scope scope, int64_t in, int64_t out, const BatchNormParams& norm)
       : depthwise_(scope / "depthwise", in, {.kernel = 3, .padding = 1, .bias = false}),
         pointwise_(scope / "pointwise", in, out, {.kernel = 1, .bias = false}),
-        norm_(scope / "bn", out, keras_batch_norm) {}
+        norm_(scope / "bn", out, norm) {}
 
   Value operator()(Value x, Mode mode) const { return norm_(pointwise_(depthwise_(x)), mode); }
 
@@ -26,12 +26,12 @@ class SeparableConv {
 
 class Block {
  public:
-  Block(Scope scope, int64_t in, int64_t out)
-      : first_(scope / "sep1", in, out),
-        second_(scope / "sep2", out, out),
+  Block(Scope scope, int64_t in, int64_t out, const BatchNormParams& norm)
+      : first_(scope / "sep1", in, out, norm),
+        second_(scope / "sep2", out, out, norm),
         gate_(scope / "se" / "reduce", scope / "se" / "expand", out, out / 16, Activation::relu),
         shortcut_(scope / "shortcut" / "conv", in, out, {.kernel = 1, .stride = 2, .bias = false}),
-        shortcut_norm_(scope / "shortcut" / "bn", out, keras_batch_norm) {}
+        shortcut_norm_(scope / "shortcut" / "bn", out, norm) {}
 
   Value operator()(Value x, Mode mode) const {
     Value y = gate_(second_(relu(first_(x, mode)), mode));
@@ -50,15 +50,16 @@ class SeSeparable : public Module {
  public:
   SeSeparable(Scope scope, const ModelOptions& options)
       : rate_(options.dropout), output_(scope / "output", 512, options.classes) {
+    const BatchNormParams norm = batch_norm_params(keras_batch_norm, options);
     int64_t channels = options.channels;
     for (int64_t width : {32, 64}) {
       const Scope at = scope / "stem" / static_cast<int64_t>(stem_.size());
       stem_.push_back({Conv2d(at / "conv", channels, width, {.kernel = 3, .padding = 1, .bias = false}),
-                       BatchNorm(at / "bn", width, keras_batch_norm)});
+                       BatchNorm(at / "bn", width, norm)});
       channels = width;
     }
     for (int64_t width : {64, 128, 256, 512}) {
-      blocks_.emplace_back(scope / "blocks" / static_cast<int64_t>(blocks_.size()), channels, width);
+      blocks_.emplace_back(scope / "blocks" / static_cast<int64_t>(blocks_.size()), channels, width, norm);
       channels = width;
     }
   }

@@ -21,6 +21,7 @@ void each_option(Options& o, Visit&& visit) {
   visit("size", o.size);
   visit("channels", o.channels);
   visit("dropout", o.dropout);
+  visit("batch_norm_momentum", o.batch_norm_momentum);
   visit("epochs", o.epochs);
   visit("lr", o.lr);
   visit("optimizer", o.optimizer);

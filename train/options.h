@@ -20,6 +20,7 @@ struct TrainOptions {
   int64_t size = 0;                    // 0: the network's own
   int64_t channels = 0;
   double dropout = -1;
+  double batch_norm_momentum = -1;     // negative: the network's own
   int64_t epochs = 30;
   double lr = 1e-3;
   std::string optimizer = "adam";

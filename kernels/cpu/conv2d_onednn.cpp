@@ -74,7 +74,7 @@ struct Convolution {
 PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
                                              bool bias) {
   return prepared("conv2d", x, w, [&]() -> PreparedConv2dForward {
-    if (is_strided_pointwise(params, w)) {
+    if (is_pointwise_product(params, w)) {
       return prepare_pointwise_forward(params, x, w, y, bias);
     }
     const memory::desc b = bias ? onednn::vector(w[0]) : memory::desc();
@@ -108,7 +108,7 @@ PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const S
 PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                         const Shape& dx) {
   return prepared("conv2d_backward_data", dx, w, [&]() -> PreparedConv2dBackwardData {
-    if (is_strided_pointwise(params, w)) {
+    if (is_pointwise_product(params, w)) {
       return prepare_pointwise_backward_data(params, w, dy, dx);
     }
     if (has_few_channels(w)) {
@@ -140,7 +140,7 @@ PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& para
 PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,
                                                             const Shape& dw, bool bias) {
   return prepared("conv2d_backward_weight", x, dw, [&]() -> PreparedConv2dBackwardWeight {
-    if (is_strided_pointwise(params, dw)) {
+    if (is_pointwise_product(params, dw)) {
       return prepare_pointwise_backward_weight(params, x, dy, dw, bias);
     }
     const Geometry g(params);

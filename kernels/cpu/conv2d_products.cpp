@@ -30,14 +30,19 @@ void for_packed_pixels(const Shape& image, const Shape& packed, int64_t stride, 
   }
 }
 
-// packed [N,OH,OW,C] = every stride-th pixel of x.
-void pack(View<const float> x, const Shape& packed, int64_t stride, float* to) {
+// Every stride-th pixel of x, as a matrix of pixels and channels: x itself, or packed [N,OH,OW,C] in workspace.
+const float* pack(View<const float> x, const Shape& packed, int64_t stride, std::byte* workspace) {
+  if (stride == 1) {
+    return x.data;
+  }
+  float* const to = reinterpret_cast<float*>(workspace);
   const int64_t channels = x[3];
   parallel_for(packed[0] * packed[1], 1 + grain / (packed[2] * channels), [&](int64_t begin, int64_t end) {
     for_packed_pixels(x.shape, packed, stride, begin, end, [&](int64_t pixel, int64_t image_pixel) {
       std::copy_n(x.data + image_pixel * channels, channels, to + pixel * channels);
     });
   });
+  return to;
 }
 
 // The reverse, with zeros between.
@@ -55,22 +60,23 @@ void unpack(const float* from, const Shape& packed, int64_t stride, View<float> 
 
 }  // namespace
 
-bool is_strided_pointwise(const Conv2dParams& params, const Shape& w) {
-  return params.stride > 1 && w[1] == 1 && w[2] == 1 && params.padding == Padding{};
+bool is_pointwise_product(const Conv2dParams& params, const Shape& w) {
+  constexpr int64_t many_weights = 1 << 17;
+  return w[1] == 1 && w[2] == 1 && params.padding == Padding{} && (params.stride > 1 || w.size() >= many_weights);
 }
 
-// Workspace of the three: the packed pixels, then the product's scratchpad.
+// Workspace of the three: the packed pixels (with a stride of 1 the images themselves serve), then the product's
+// scratchpad.
 
 PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
                                                 const Shape& y, bool bias) {
   const Shape packed = y.with(3, x[3]);
   auto product = std::make_shared<MatrixProduct>(
       onednn::MatrixShape{.m = y.size() / w[0], .k = w[3], .n = w[0], .b_transposed = true, .bias = bias});
-  const int64_t packed_bytes = float_bytes(packed.size());
+  const int64_t packed_bytes = params.stride > 1 ? float_bytes(packed.size()) : 0;
   return {[=, stride = params.stride](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                                       std::byte* workspace) {
-            float* const pixels = reinterpret_cast<float*>(workspace);
-            pack(x, packed, stride, pixels);
+            const float* const pixels = pack(x, packed, stride, workspace);
             product->run(pixels, w.data, b.data, y.data, workspace + packed_bytes);
           },
           packed_bytes + product->scratchpad_bytes()};
@@ -80,11 +86,13 @@ PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& p
                                                            const Shape& dx) {
   const Shape packed = dy.with(3, dx[3]);
   auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{.m = dy.size() / w[0], .k = w[0], .n = w[3]});
-  const int64_t packed_bytes = float_bytes(packed.size());
+  const int64_t packed_bytes = params.stride > 1 ? float_bytes(packed.size()) : 0;
   return {[=, stride = params.stride](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
-            float* const pixels = reinterpret_cast<float*>(workspace);
+            float* const pixels = stride == 1 ? dx.data : reinterpret_cast<float*>(workspace);
             product->run(dy.data, w.data, nullptr, pixels, workspace + packed_bytes);
-            unpack(pixels, packed, stride, dx);
+            if (stride > 1) {
+              unpack(pixels, packed, stride, dx);
+            }
           },
           packed_bytes + product->scratchpad_bytes()};
 }
@@ -94,12 +102,11 @@ PreparedConv2dBackwardWeight prepare_pointwise_backward_weight(const Conv2dParam
   const Shape packed = dy.with(3, x[3]);
   auto product = std::make_shared<MatrixProduct>(
       onednn::MatrixShape{.m = dw[0], .k = dy.size() / dw[0], .n = dw[3], .a_transposed = true});
-  const int64_t packed_bytes = float_bytes(packed.size());
+  const int64_t packed_bytes = params.stride > 1 ? float_bytes(packed.size()) : 0;
   const int64_t sum_bytes = bias ? channel_sum_workspace(dw[0]) : 0;
   return {[=, stride = params.stride](View<const float> x, View<const float> dy, View<float> dw, View<float> db,
                                       std::byte* workspace) {
-            float* const pixels = reinterpret_cast<float*>(workspace);
-            pack(x, packed, stride, pixels);
+            const float* const pixels = pack(x, packed, stride, workspace);
             product->run(dy.data, pixels, nullptr, dw.data, workspace + packed_bytes);
             if (db.data != nullptr) {
               channel_sum<float>(dy, db, workspace + packed_bytes);

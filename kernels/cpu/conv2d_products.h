@@ -5,9 +5,9 @@
 
 namespace fer {
 
-// 1x1 with a stride and no padding: the pixels it reads are packed together first. oneDNN's own takes twice as long on
-// the small maps at the end of a residual network.
-bool is_strided_pointwise(const Conv2dParams& params, const Shape& w);
+// 1x1 without padding, with a stride (the pixels it reads are packed together first) or with so many weights that
+// bringing them into oneDNN's order costs more than it gains: the small maps at the end of a residual network.
+bool is_pointwise_product(const Conv2dParams& params, const Shape& w);
 
 PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
                                                 const Shape& y, bool bias);

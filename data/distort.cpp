@@ -1,0 +1,91 @@
+#include "data/distort.h"
+
+#include <cmath>
+#include <vector>
+
+#include "tensor/parallel.h"
+
+namespace fer {
+
+namespace {
+
+std::vector<double> gaussian(int kernel, double sigma) {
+  if (sigma <= 0) {
+    switch (kernel) {
+      case 3:
+        return {1 / 4.0, 1 / 2.0, 1 / 4.0};
+      case 5:
+        return {1 / 16.0, 1 / 4.0, 3 / 8.0, 1 / 4.0, 1 / 16.0};
+      case 7:
+        return {1 / 32.0, 7 / 64.0, 7 / 32.0, 9 / 32.0, 7 / 32.0, 7 / 64.0, 1 / 32.0};
+      default:
+        sigma = 0.3 * ((kernel - 1) * 0.5 - 1) + 0.8;
+    }
+  }
+  std::vector<double> weights(static_cast<size_t>(kernel));
+  double total = 0;
+  for (int i = 0; i < kernel; ++i) {
+    const double distance = i - (kernel - 1) / 2;
+    weights[static_cast<size_t>(i)] = std::exp(-distance * distance / (2 * sigma * sigma));
+    total += weights[static_cast<size_t>(i)];
+  }
+  for (double& weight : weights) {
+    weight /= total;
+  }
+  return weights;
+}
+
+// -2 -1 0 … n-1 n n+1 -> 2 1 0 … n-1 n-2 n-3
+int64_t mirrored(int64_t at, int64_t extent) {
+  while (at < 0 || at >= extent) {
+    at = at < 0 ? -at : 2 * (extent - 1) - at;
+    if (extent == 1) {
+      return 0;
+    }
+  }
+  return at;
+}
+
+}  // namespace
+
+Tensor gaussian_blur(const Tensor& images, int kernel, double sigma) {
+  if (kernel < 1 || kernel % 2 == 0) {
+    fail("gaussian_blur: kernel ", kernel, " is not a positive odd number");
+  }
+  const Shape& shape = images.shape();
+  if (shape.rank() != 4 || images.dtype() != DType::u8) {
+    fail("gaussian_blur: expects u8 [N,H,W,C], was given ", images.dtype(), shape);
+  }
+  const std::vector<double> weights = gaussian(kernel, sigma);
+  const int64_t height = shape[1], width = shape[2], channels = shape[3], half = kernel / 2;
+  Tensor result(DType::u8, shape);
+  parallel_for(shape[0], 1, [&](int64_t begin, int64_t end) {
+    std::vector<double> rows(static_cast<size_t>(height * width * channels));
+    for (int64_t n = begin; n < end; ++n) {
+      const uint8_t* x = images.data<uint8_t>() + n * height * width * channels;
+      uint8_t* y = result.data<uint8_t>() + n * height * width * channels;
+      const auto blur = [&](auto read, auto write, bool along_rows) {
+        for (int64_t r = 0; r < height; ++r) {
+          for (int64_t c = 0; c < width; ++c) {
+            for (int64_t k = 0; k < channels; ++k) {
+              double sum = 0;
+              for (int64_t tap = -half; tap <= half; ++tap) {
+                const int64_t row = along_rows ? r : mirrored(r + tap, height);
+                const int64_t column = along_rows ? mirrored(c + tap, width) : c;
+                sum += weights[static_cast<size_t>(tap + half)] * read((row * width + column) * channels + k);
+              }
+              write((r * width + c) * channels + k, sum);
+            }
+          }
+        }
+      };
+      blur([&](int64_t i) { return static_cast<double>(x[i]); },
+           [&](int64_t i, double sum) { rows[static_cast<size_t>(i)] = sum; }, true);
+      blur([&](int64_t i) { return rows[static_cast<size_t>(i)]; },
+           [&](int64_t i, double sum) { y[i] = static_cast<uint8_t>(std::lround(sum)); }, false);
+    }
+  });
+  return result;
+}
+
+}  // namespace fer
