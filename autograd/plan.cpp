@@ -176,7 +176,8 @@ class Planner {
     for (int i = 0; i < end; ++i) {
       const int64_t bytes = plan_.nodes_[static_cast<size_t>(i)].kernel.workspace_bytes;
       if (bytes > 0) {
-        pieces.push_back({round_up(bytes, memory_alignment) + 2 * fence, i, i, 0});
+        pieces.push_back({round_up(bytes, memory_alignment) + 2 * fence, options_.guard ? before_first : i,
+                          options_.guard ? end : i, 0});
         roots.push_back(~i);
       }
     }

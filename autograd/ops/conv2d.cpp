@@ -54,12 +54,12 @@ int64_t convolution_flops(const Shape& w, const Shape& y) { return 2 * y.size() 
 
 }  // namespace
 
-std::vector<ValueType> Conv2d::infer(std::span<const ValueType> inputs) const {
+std::vector<ValueType> Conv2dForward::infer(std::span<const ValueType> inputs) const {
   check_convolution(*this, inputs, 4, 0);
   return {{inputs[0].dtype, result_shape(*this, params, inputs[0].shape, inputs[1].shape)}};
 }
 
-std::vector<Value> Conv2d::gradient(Graph& graph, const GradientArguments& arguments) const {
+std::vector<Value> Conv2dForward::gradient(Graph& graph, const GradientArguments& arguments) const {
   const Value x = arguments.inputs[0];
   const Value w = arguments.inputs[1];
   const Value dy = arguments.output_gradients[0];
@@ -78,12 +78,12 @@ std::vector<Value> Conv2d::gradient(Graph& graph, const GradientArguments& argum
   return result;
 }
 
-Cost Conv2d::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+Cost Conv2dForward::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
   const int64_t bias = inputs.size() == 3 ? outputs[0].shape.size() : 0;
   return {convolution_flops(inputs[1].shape, outputs[0].shape) + bias, moved_bytes(inputs, outputs)};
 }
 
-Kernel Conv2d::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                        const PrepareOptions& options) const {
   const bool bias = inputs.size() == 3;
   if (inputs[0].dtype == DType::f32 && !options.reference) {
@@ -167,7 +167,7 @@ Kernel Conv2dBackwardWeight::prepare(std::span<const ValueType> inputs, std::spa
 }
 
 Value conv2d(Value x, Value weight, std::optional<Value> bias, const Conv2dParams& params) {
-  return bias ? x.graph().record(Conv2d(params), {x, weight, *bias}) : x.graph().record(Conv2d(params), {x, weight});
+  return bias ? x.graph().record(Conv2dForward(params), {x, weight, *bias}) : x.graph().record(Conv2dForward(params), {x, weight});
 }
 
 }  // namespace fer

@@ -7,9 +7,9 @@
 namespace fer {
 
 // (x, w[, b]) -> y.
-class Conv2d : public Operation {
+class Conv2dForward : public Operation {
  public:
-  explicit Conv2d(const Conv2dParams& params) : params(params) {}
+  explicit Conv2dForward(const Conv2dParams& params) : params(params) {}
 
   std::string name() const override { return "conv2d"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;

@@ -99,9 +99,9 @@ class DepthwiseBackwardWeight : public Operation {
 };
 
 // (x, w[, b]) -> y.
-class DepthwiseConv2d : public Operation {
+class DepthwiseForward : public Operation {
  public:
-  explicit DepthwiseConv2d(const Conv2dParams& params) : params_(params) {}
+  explicit DepthwiseForward(const Conv2dParams& params) : params_(params) {}
 
   std::string name() const override { return "depthwise_conv2d"; }
 
@@ -151,7 +151,7 @@ class DepthwiseConv2d : public Operation {
 }  // namespace
 
 Value depthwise_conv2d(Value x, Value weight, std::optional<Value> bias, const Conv2dParams& params) {
-  const DepthwiseConv2d operation(params);
+  const DepthwiseForward operation(params);
   return bias ? x.graph().record(operation, {x, weight, *bias}) : x.graph().record(operation, {x, weight});
 }
 

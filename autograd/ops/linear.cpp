@@ -99,7 +99,7 @@ class LinearBackwardWeight : public Operation {
 };
 
 // (x, w[, b]) -> y.
-class Linear : public Operation {
+class LinearForward : public Operation {
  public:
   std::string name() const override { return "linear"; }
 
@@ -164,7 +164,7 @@ class Linear : public Operation {
 }  // namespace
 
 Value linear(Value x, Value weight, std::optional<Value> bias) {
-  return bias ? x.graph().record(Linear(), {x, weight, *bias}) : x.graph().record(Linear(), {x, weight});
+  return bias ? x.graph().record(LinearForward(), {x, weight, *bias}) : x.graph().record(LinearForward(), {x, weight});
 }
 
 }  // namespace fer
