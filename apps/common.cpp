@@ -131,7 +131,9 @@ Device StepOptions::apply(TrainOptions& options) const {
   if (options.threads > 0) {
     set_thread_count(static_cast<int>(options.threads));
   }
-  options.memory_limit = parse_bytes(memory_limit);
+  if (!memory_limit.empty()) {
+    options.memory_limit = parse_bytes(memory_limit);
+  }
   return chosen;
 }
 

@@ -43,11 +43,11 @@ struct PartOptions {
 struct StepOptions {
   std::string device = "auto";
   std::string precision = "fp32";
-  std::string memory_limit = "0";
+  std::string memory_limit;  // empty: as the options have it
 
   // Binds --batch --size --channels --threads --seed --memory-limit --device --precision and --dropout.
   void add_to(CLI::App& command, TrainOptions& options);
-  // Checks device and precision, sets the number of threads, fills options.memory_limit. Says on standard error which
+  // Checks device and precision, sets the number of threads and a given memory limit. Says on standard error which
   // device auto chose when that is not the GPU.
   Device apply(TrainOptions& options) const;
 };

@@ -55,6 +55,19 @@ Tensor class_weights(const std::vector<int32_t>& samples, const Tensor& labels, 
   return weights;
 }
 
+// What a killed process left of files it was writing (see AtomicFile).
+void remove_unfinished_files(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> unfinished;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().filename().string().front() == '.' && entry.path().extension() == ".tmp") {
+      unfinished.push_back(entry.path());
+    }
+  }
+  for (const auto& path : unfinished) {
+    std::filesystem::remove(path);
+  }
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
@@ -176,7 +189,11 @@ void Trainer::save_last() const {
 }
 
 void Trainer::resume() {
+  remove_unfinished_files(run_);
   const std::filesystem::path path = run_ / "last.safetensors";
+  if (!std::filesystem::exists(path)) {
+    return;  // killed before the first checkpoint: all is done again
+  }
   const TensorFile file = read_safetensors(path);
   const auto model = file.metadata.find("model");
   if (model == file.metadata.end() || model->second != metadata_.at("model")) {
@@ -202,7 +219,7 @@ void Trainer::resume() {
 
   // Lines of epochs after the checkpoint belong to work that was lost and is done again.
   log_.clear();
-  std::istringstream lines(read_file(run_ / "log.jsonl"));
+  std::istringstream lines(state_.epoch > 0 ? read_file(run_ / "log.jsonl") : "");
   std::string line;
   while (static_cast<int64_t>(log_.size()) < state_.epoch && std::getline(lines, line)) {
     log_.push_back(nlohmann::json::parse(line));

@@ -31,7 +31,7 @@ class Trainer {
   Trainer(const TrainOptions& options, Network network, std::string head, std::map<std::string, std::string> metadata,
           const Dataset& dataset, const Split& split, std::filesystem::path run);
 
-  // Takes up where last.safetensors of the run folder stopped.
+  // Takes up where last.safetensors of the run folder stopped, or at the beginning when there is none yet.
   void resume();
 
   enum class Outcome { finished, stopped_early, interrupted };
