@@ -91,15 +91,7 @@ std::vector<int32_t> PartOptions::choose(const Dataset& dataset, const std::file
   if (chosen.empty()) {
     fail("--part ", part, " of this data holds no images");
   }
-  if (limit > 0 && static_cast<size_t>(limit) < chosen.size()) {
-    RandomSequence random(Philox(seed, 0x11D7));
-    for (size_t i = 0; i < static_cast<size_t>(limit); ++i) {
-      std::swap(chosen[i], chosen[i + random.below(static_cast<uint32_t>(chosen.size() - i))]);
-    }
-    chosen.resize(static_cast<size_t>(limit));
-    std::sort(chosen.begin(), chosen.end());
-  }
-  return chosen;
+  return draw_samples(std::move(chosen), limit, seed);
 }
 
 void StepOptions::add_to(CLI::App& command, TrainOptions& options) {

@@ -15,8 +15,7 @@ void add_report_command(CLI::App& program) {
   command->add_option("runs", options->runs, "run folders")->required();
   command->add_option("--out", options->out, "the page to write")->required();
   command->callback([options] {
-    write_report(options->runs, options->out);
-    std::cout << "report: " << options->out << "\n";
+    std::cout << write_report(options->runs, options->out) << "report: " << options->out << "\n";
   });
 }
 

@@ -1,6 +1,9 @@
 #include "apps/run_folder.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <iomanip>
+#include <iostream>
 #include <sstream>
 
 #include "attacks/fgsm.h"
@@ -135,6 +138,49 @@ std::vector<std::pair<std::string, std::string>> cost_rows(const RunReport& repo
   return rows;
 }
 
+std::string with_interval(double accuracy, const Interval& interval, int64_t n) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.1f%% [%.1f, %.1f] n=%ld", 100 * accuracy, 100 * interval.low, 100 * interval.high,
+                n);
+  return text;
+}
+
+// A row for the clean accuracy and for each attack, with 95% Wilson intervals.
+std::string score_table(const std::vector<RunReport>& reports) {
+  std::vector<std::string> rows{"clean accuracy"};
+  for (const RunReport& report : reports) {
+    for (const RobustEvaluation& attack : report.attacks) {
+      if (std::find(rows.begin(), rows.end(), attack.description) == rows.end()) {
+        rows.push_back(attack.description);
+      }
+    }
+  }
+  std::ostringstream table;
+  const auto cell = [&](const std::string& text, int width) { table << std::left << std::setw(width) << text; };
+  cell("", 60);
+  for (const RunReport& report : reports) {
+    cell(report.name, 30);
+  }
+  for (const std::string& row : rows) {
+    table << "\n";
+    cell(row, 60);
+    for (const RunReport& report : reports) {
+      std::string text = "-";
+      if (row == rows[0] && report.test) {
+        text = with_interval(report.test->accuracy, report.test->interval, report.test->n);
+      }
+      for (const RobustEvaluation& attack : report.attacks) {
+        if (attack.description == row) {
+          text = with_interval(attack.robust_accuracy, attack.robust_interval, attack.n);
+        }
+      }
+      cell(text, 30);
+    }
+  }
+  table << "\n";
+  return table.str();
+}
+
 }  // namespace
 
 void write_run_json(const std::filesystem::path& run, const TrainOptions& options, const Dataset& dataset,
@@ -255,12 +301,13 @@ RunReport collect_report(const std::filesystem::path& run) {
   return report;
 }
 
-void write_report(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out) {
+std::string write_report(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out) {
   std::vector<RunReport> reports;
   for (const auto& run : runs) {
     reports.push_back(collect_report(run));
   }
   write_file(out, render_report(runs.size() == 1 ? "Ferrotype run " + reports[0].name : "Ferrotype report", reports));
+  return score_table(reports);
 }
 
 }  // namespace fer

@@ -35,7 +35,7 @@ void record_attack(const std::filesystem::path& run, const RobustEvaluation& res
 // Gathers everything a report shows; pictures are made from the run's data when it is still there.
 RunReport collect_report(const std::filesystem::path& run);
 
-// Writes report.html for one or more runs.
-void write_report(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out);
+// Writes report.html for one or more runs; returns their scores as a table for a terminal, a column a run.
+std::string write_report(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out);
 
 }  // namespace fer

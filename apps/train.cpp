@@ -36,6 +36,7 @@ class TrainCommand {
     bind(command, "--split", &TrainOptions::split, "official, random:F or subject:F");
     bind(command, "--validation", &TrainOptions::validation, "share of the training images set aside");
     bind_flag(command, "--dedup", &TrainOptions::dedup, "remove training images that stand in validation or test too");
+    bind(command, "--limit", &TrainOptions::limit, "train on at most so many images, drawn with the seed (0: all)");
     bind(command, "--early-stopping", &TrainOptions::early_stopping, "stop after so many epochs without a better validation loss");
     bind(command, "--weights", &TrainOptions::weights, "start from this weights file or run folder");
     bind_flag(command, "--partial", &TrainOptions::partial, "tensors that --weights lacks keep their first values");
@@ -65,6 +66,9 @@ class TrainCommand {
         json = nlohmann::json::parse(read_file(config_));
       } catch (const nlohmann::json::exception& error) {
         fail("--config ", config_, " is not valid JSON: ", error.what());
+      }
+      if (!json.is_object()) {
+        fail("--config ", config_, ": must be an object such as {\"model\": \"cnn_1block\", \"epochs\": 8}");
       }
     }
     const nlohmann::json given = to_json(given_);
@@ -107,14 +111,16 @@ class TrainCommand {
     }
 
     const Dataset dataset = open_training_data(options);
-    const Split split = resume_ ? read_run_json(folder).split
-                                : make_split(dataset, {options.split, options.validation, options.seed, options.dedup});
+    Split split = resume_ ? read_run_json(folder).split
+                          : make_split(dataset, {options.split, options.validation, options.seed, options.dedup});
+    split.train = draw_samples(std::move(split.train), options.limit, options.seed);
     const SavedModel model = described(options, dataset);
     if (!options.weights.empty()) {
       options.weights = weights_path(options.weights).string();
     }
     Trainer trainer(options, make_network(options.model, model.options, options.seed), find_model(options.model).head,
                     to_metadata(model), dataset, split, folder);
+    interrupted();  // from here on Ctrl-C leaves a checkpoint
     if (resume_) {
       if (read_run_json(folder).digest != digest(dataset)) {
         fail("--resume: ", options.data, " is not the data this run was made from");

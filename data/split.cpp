@@ -18,6 +18,7 @@ using Indices = std::vector<int32_t>;
 // Streams of random numbers, so that the test and the validation samples are drawn apart.
 constexpr uint32_t test_stream = 0x54455354;
 constexpr uint32_t validation_stream = 0x56414C49;
+constexpr uint32_t draw_stream = 0x44524157;
 
 // One set of samples parted in two.
 struct Halves {
@@ -206,6 +207,19 @@ Split make_split(const Dataset& dataset, const SplitOptions& options) {
          " test samples of ", dataset.size());
   }
   return split;
+}
+
+std::vector<int32_t> draw_samples(std::vector<int32_t> samples, int64_t limit, uint64_t seed) {
+  if (limit <= 0 || static_cast<size_t>(limit) >= samples.size()) {
+    return samples;
+  }
+  RandomSequence random(Philox(seed, draw_stream));
+  for (size_t i = 0; i < static_cast<size_t>(limit); ++i) {
+    std::swap(samples[i], samples[i + random.below(static_cast<uint32_t>(samples.size() - i))]);
+  }
+  samples.resize(static_cast<size_t>(limit));
+  std::sort(samples.begin(), samples.end());
+  return samples;
 }
 
 }  // namespace fer

@@ -28,6 +28,9 @@ struct SplitOptions {
 // random:F is stratified by class; subject:F keeps every subject on one side. Indices ascend.
 Split make_split(const Dataset& dataset, const SplitOptions& options);
 
+// At most `limit` of `samples` (0: all), drawn with the seed, in ascending order.
+std::vector<int32_t> draw_samples(std::vector<int32_t> samples, int64_t limit, uint64_t seed);
+
 struct Duplicates {
   int64_t groups = 0;              // groups of two or more identical images
   int64_t conflicting_groups = 0;  // of those, groups with more than one label

@@ -35,6 +35,7 @@ void each_option(Options& o, Visit&& visit) {
   visit("split", o.split);
   visit("validation", o.validation);
   visit("dedup", o.dedup);
+  visit("limit", o.limit);
   visit("early_stopping", o.early_stopping);
   visit("weights", o.weights);
   visit("partial", o.partial);
@@ -71,6 +72,7 @@ void TrainOptions::check() const {
   check_range("label-smoothing", label_smoothing, label_smoothing >= 0 && label_smoothing < 1, "in [0, 1)");
   check_range("dropout", dropout, dropout < 1, "below 1");
   check_range("validation", validation, validation < 1, "below 1");
+  check_range("limit", static_cast<double>(limit), limit >= 0, "zero (all) or positive");
   check_range("early-stopping", static_cast<double>(early_stopping), early_stopping >= 0, "zero or positive");
   check_range("memory-limit", static_cast<double>(memory_limit), memory_limit >= 0, "zero (none) or positive");
   if (freeze != "none" && freeze != "backbone") {

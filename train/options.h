@@ -34,6 +34,7 @@ struct TrainOptions {
   std::string split = "official";
   double validation = -1;
   bool dedup = false;
+  int64_t limit = 0;                   // train on at most so many images, drawn with the seed; 0: all
   int64_t early_stopping = 0;          // epochs without a better validation loss; 0: never stop
   std::string weights;                 // start from these
   bool partial = false;

@@ -13,7 +13,8 @@ namespace fer {
 
 namespace {
 
-constexpr uint32_t order_stream = 0xDA7A;  // of the Philox numbers that shuffle the epochs
+constexpr uint32_t order_stream = 0xDA7A;   // of the Philox numbers that shuffle the epochs
+constexpr uint32_t label_stream = 0x1ABE1;  // of those that draw labels
 constexpr int64_t evaluation_batch = 64;
 
 // Rows of `a` and then rows of `b`, as u8 when both are, else as f32 in [0,1].
@@ -101,6 +102,7 @@ Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
                                               std::min<int64_t>(evaluation_batch, options_.batch));
   }
   std::filesystem::create_directories(run_);
+  remove_unfinished_files(run_);
 }
 
 void Trainer::assemble(const Dataset& dataset, const Split& split) {
@@ -153,8 +155,32 @@ void Trainer::assemble(const Dataset& dataset, const Split& split) {
     samples_.resize(sources.size());
     std::iota(samples_.begin(), samples_.end(), 0);
   }
+  const auto mode = dataset.metadata.find("ferplus_mode");
+  if (mode != dataset.metadata.end() && mode->second == "probability") {
+    label_odds_ = data_.targets;
+    data_.targets = Tensor();
+    data_.labels = data_.labels.clone();
+  }
   if (options_.class_weights) {
     data_.class_weight = class_weights(samples_, data_.labels, network_.classes);
+  }
+}
+
+// FER+'s probability mode: every epoch draws each image's label from its taggers' votes.
+void Trainer::draw_labels(int64_t epoch) {
+  if (label_odds_.empty()) {
+    return;
+  }
+  const Philox random(options_.seed, label_stream, static_cast<uint64_t>(epoch));
+  const int64_t classes = network_.classes;
+  for (int32_t sample : samples_) {
+    const float* odds = label_odds_.data<float>() + sample * classes;
+    float left = random.uniform(static_cast<uint64_t>(sample));
+    int32_t label = 0;
+    while (label + 1 < classes && left >= odds[label]) {
+      left -= odds[label++];
+    }
+    data_.labels.data<int32_t>()[sample] = label;
   }
 }
 
@@ -189,7 +215,6 @@ void Trainer::save_last() const {
 }
 
 void Trainer::resume() {
-  remove_unfinished_files(run_);
   const std::filesystem::path path = run_ / "last.safetensors";
   if (!std::filesystem::exists(path)) {
     return;  // killed before the first checkpoint: all is done again
@@ -203,7 +228,11 @@ void Trainer::resume() {
   if (file.metadata.count("trainer") == 0) {
     fail("--resume: ", path.string(), " holds weights alone; a checkpoint to resume from is needed");
   }
-  restore_variables(file, *network_.variables);
+  try {
+    restore_variables(file, *network_.variables);
+  } catch (const Error& error) {
+    fail("--resume: ", path.string(), " does not fit run.json: ", error.what());
+  }
   const auto trainer = nlohmann::json::parse(file.metadata.at("trainer"));
   trainer.at("epoch").get_to(state_.epoch);
   trainer.at("batch").get_to(state_.batch);
@@ -288,6 +317,7 @@ Trainer::Outcome Trainer::train(const std::function<void(const Progress&)>& repo
       return Outcome::stopped_early;
     }
     const std::vector<int32_t> order = order_of(state_.epoch);
+    draw_labels(state_.epoch);
     Progress progress;
     progress.epoch = state_.epoch + 1;
     progress.epochs = options_.epochs;

@@ -59,6 +59,7 @@ class Trainer {
 
   void assemble(const Dataset& dataset, const Split& split);
   std::vector<int32_t> order_of(int64_t epoch) const;
+  void draw_labels(int64_t epoch);
   nlohmann::json finish_epoch();
   void save_last() const;
   void save_best() const;
@@ -70,6 +71,7 @@ class Trainer {
   std::filesystem::path run_;
   TrainingData data_;
   std::vector<int32_t> samples_;      // rows of data_.images to train on
+  Tensor label_odds_;                 // f32 [N,classes] to draw each epoch's labels from (FER+ probability), or empty
   Tensor validation_images_;
   std::vector<int32_t> validation_;   // rows of validation_images_
   std::vector<int32_t> validation_labels_;

@@ -1,0 +1,61 @@
+// The built program as a child process: what it wrote, how it ended, signals and kills in the midst of its work.
+#pragma once
+
+#include <sys/inotify.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fer {
+
+struct ProgramResult {
+  int status = -1;          // exit status; -1 when a signal ended it
+  int signal = 0;           // that ended it
+  std::string out, errors;  // standard output, standard error
+};
+
+class Program {
+ public:
+  // Starts `fer` with these arguments. Writing more than `file_size_limit` bytes to a file fails as a full disk does.
+  explicit Program(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit = {});
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  ~Program();
+
+  // Waits until standard error holds `text`; false when the program ends without it.
+  bool wait_for_error(const std::string& text);
+  void send(int signal);
+  // Waits for the end. A program that takes longer than five minutes is killed.
+  ProgramResult finish();
+
+ private:
+  bool read_some(int timeout_ms);
+
+  pid_t process_ = -1;
+  int out_ = -1, errors_ = -1;
+  ProgramResult result_;
+};
+
+ProgramResult run_program(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit = {});
+
+// Tells when files are made in a folder or appear in it under their final name.
+class FolderWatch {
+ public:
+  explicit FolderWatch(const std::filesystem::path& folder);
+  FolderWatch(const FolderWatch&) = delete;
+  FolderWatch& operator=(const FolderWatch&) = delete;
+  ~FolderWatch();
+
+  // Waits for event `count` of kind `event` (IN_CREATE, IN_MOVED_TO) on a name that begins with `name`; false when none
+  // came within a minute.
+  bool wait(const std::string& name, uint32_t event, int count = 1);
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace fer

@@ -1,0 +1,115 @@
+// The planner on its own: placement, lifetimes, dead nodes, and what a plan promises.
+#include <doctest/doctest.h>
+
+#include "autograd/executor.h"
+#include "autograd/ops.h"
+#include "autograd/placement.h"
+#include "models/model.h"
+
+namespace fer::test {
+
+namespace {
+
+void check_apart(const std::vector<Piece>& pieces, int64_t total) {
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    CHECK(pieces[i].offset >= 0);
+    CHECK(pieces[i].offset + pieces[i].bytes <= total);
+    for (size_t j = 0; j < i; ++j) {
+      const bool in_time = pieces[i].first <= pieces[j].last && pieces[j].first <= pieces[i].last;
+      const bool in_space = pieces[i].offset < pieces[j].offset + pieces[j].bytes &&
+                            pieces[j].offset < pieces[i].offset + pieces[i].bytes;
+      CHECK_FALSE((in_time && in_space));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("planner: pieces that live at once stay apart, others share") {
+  std::vector<Piece> pieces = {{64, 0, 1, 0}, {64, 2, 3, 0}, {128, 1, 2, 0}};
+  const int64_t total = place_pieces(pieces);
+  check_apart(pieces, total);
+  CHECK(total == 192);
+  CHECK(largest_live_sum(pieces) == 192);
+}
+
+TEST_CASE("planner: random pieces") {
+  RandomSequence random(Philox(1, 2));
+  for (int round = 0; round < 50; ++round) {
+    std::vector<Piece> pieces;
+    for (int i = 0; i < 40; ++i) {
+      const int first = static_cast<int>(random.below(30));
+      pieces.push_back({64 * (1 + random.below(20)), first, first + static_cast<int>(random.below(10)), 0});
+    }
+    const int64_t total = place_pieces(pieces);
+    check_apart(pieces, total);
+    CHECK(total >= largest_live_sum(pieces));
+  }
+  std::vector<Piece> none;
+  CHECK(place_pieces(none) == 0);
+}
+
+TEST_CASE("planner: an attack computes no weight gradient") {
+  Graph graph;
+  const Value x = graph.input("x", DType::f32, {2, 48, 48, 1});
+  const Value labels = graph.input("labels", DType::i32, {2});
+  const auto model = make_model("cnn_2block", graph);
+  const Value loss = cross_entropy(model->forward(x, Mode::evaluation), labels);
+  const Value slope = gradients(loss, std::vector{x})[0];
+  gradients(loss, graph.trainable());
+  const Plan plan = make_plan(graph, std::vector{slope});
+  for (const PlannedNode& node : plan.nodes()) {
+    CHECK(node.operation->name().find("backward_weight") == std::string::npos);
+  }
+}
+
+TEST_CASE("planner: an executor's arena is the planned peak, and sharing saves") {
+  Graph graph;
+  const Value x = graph.input("x", DType::f32, {4, 48, 48, 1});
+  const Value logits = make_model("mobilenet_v2", graph, {.size = 48})->forward(x, Mode::evaluation);
+  PlanOptions unshared;
+  unshared.share = false;
+  const Plan all = make_plan(graph, std::vector{logits}, unshared);
+  Executor executor(make_plan(graph, std::vector{logits}), Device::cpu, std::make_shared<Variables>(0));
+  CHECK(executor.arena_bytes() == executor.plan().peak_bytes());
+  CHECK(executor.plan().peak_bytes() >= executor.plan().lower_bound_bytes());
+  CHECK(executor.plan().peak_bytes() * 4 < all.peak_bytes());
+}
+
+TEST_CASE("planner: one sign step, fused batch-norms, one optimizer launch") {
+  Graph graph;
+  const Value x = graph.input("x", DType::f32, {2, 32, 32, 3});
+  const Value labels = graph.input("labels", DType::i32, {2});
+  const auto model = make_model("mobilenet_v2", graph, {.size = 32});
+  const Value loss = cross_entropy(model->forward(x, Mode::evaluation), labels);
+  const Value slope = gradients(loss, std::vector{x})[0];
+  std::vector<Value> attacked;
+  for (double eps : {0.01, 0.03, 0.1}) {
+    attacked.push_back(clamp(add(x, scale(sign(slope), eps)), 0, 1));
+  }
+  const Plan plan = make_plan(graph, attacked);
+  int steps = 0;
+  for (const PlannedNode& node : plan.nodes()) {
+    steps += node.operation->name() == "sign_step";
+    for (const char* absorbed : {"sign", "clamp", "scale", "relu6", "relu6_backward"}) {
+      CHECK(node.operation->name() != absorbed);
+    }
+  }
+  CHECK(steps == 3);
+}
+
+TEST_CASE("planner: wrong use is told") {
+  Graph graph, other;
+  const Value x = graph.input("x", DType::f32, {2, 3});
+  const Value y = other.input("y", DType::f32, {2, 3});
+  CHECK_THROWS_WITH_AS(add(x, y), doctest::Contains("add"), Error);
+  CHECK_THROWS_WITH_AS(gradients(sum(x), std::vector{graph.input("z", DType::f32, {1})}),
+                       doctest::Contains("does not depend on 'z'"), Error);
+  CHECK_THROWS_WITH_AS(gradients(x, std::vector{x}), doctest::Contains("not a scalar"), Error);
+  Executor executor(make_plan(graph, std::vector{relu(x)}), Device::cpu, std::make_shared<Variables>(0));
+  float wrong[2] = {0, 0};
+  CHECK_THROWS_WITH_AS(executor.feed(x, {wrong, DType::f32, {2}}), doctest::Contains("'x' expects f32[2,3]"), Error);
+  CHECK_THROWS_WITH_AS(make_model("resnet", graph), doctest::Contains("mobilenet_v2"), Error);
+}
+
+}  // namespace fer::test

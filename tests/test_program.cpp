@@ -1,0 +1,589 @@
+// The built program as a user meets it: wrong use, bad input, full disks, interrupts and kills, JSON, memory.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "data/image.h"
+#include "tensor/error.h"
+#include "tensor/file.h"
+#include "tensor/safetensors.h"
+#include "tests/run_program.h"
+#include "tests/temporary_folder.h"
+
+using namespace fer;
+namespace fs = std::filesystem;
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
+using Words = std::vector<std::string>;
+
+Words operator+(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+// A training so small that a run of three epochs takes a fraction of a second: 80 images, 5 batches an epoch. What
+// carries state from step to step is all there: dropout, batch-norm, augmentation, moments, plateau, best weights.
+const Words tiny = {"train",     "--model", "cnn_1block", "--size", "8",        "--batch", "16",
+                    "--threads", "1",       "--device",   "cpu",    "--epochs", "3"};
+const Words tiny_faces = tiny + Words{"--data", "synthetic:140", "--validation", "0.15",          "--augment",
+                                      "paper",  "--schedule",    "plateau",      "--adversarial", "fly:fgsm,eps=0.02"};
+
+// Exit status 1, and on standard error one line that begins "fer: " and holds `parts`.
+template <class... Parts>
+void check_fails(const Words& arguments, const Parts&... parts) {
+  const ProgramResult result = run_program(arguments);
+  INFO(nlohmann::json(arguments).dump());
+  INFO(result.errors);
+  CHECK(result.status == 1);
+  CHECK(result.errors.rfind("fer: ", 0) == 0);
+  CHECK(std::count(result.errors.begin(), result.errors.end(), '\n') == 1);
+  CHECK(result.errors.back() == '\n');
+  CHECK(holds(result.errors, parts...));
+}
+
+// The same for wrong use: exit status 2.
+template <class... Parts>
+void check_wrong_use(const Words& arguments, const Parts&... parts) {
+  const ProgramResult result = run_program(arguments);
+  INFO(nlohmann::json(arguments).dump());
+  INFO(result.errors);
+  CHECK(result.status == 2);
+  CHECK(result.errors.rfind("fer: ", 0) == 0);
+  CHECK(std::count(result.errors.begin(), result.errors.end(), '\n') == 1);
+  CHECK(holds(result.errors, "--help", parts...));
+}
+
+// Training on `data` fails with `parts` and leaves no run folder.
+template <class... Parts>
+void check_refused(const Words& options, const Parts&... parts) {
+  const TemporaryFolder folder;
+  check_fails(tiny + options + Words{"--out", folder / "run"}, parts...);
+  CHECK(fs::is_empty(folder.path()));
+}
+
+ProgramResult run_well(const Words& arguments) {
+  ProgramResult result = run_program(arguments);
+  INFO(nlohmann::json(arguments).dump());
+  INFO(result.errors);
+  REQUIRE(result.status == 0);
+  return result;
+}
+
+nlohmann::json run_json(const Words& arguments) { return nlohmann::json::parse(run_well(arguments).out); }
+
+void check_names(const nlohmann::json& json, const Words& names) {
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    CHECK(json.contains(name));
+  }
+}
+
+std::string csv_row(const std::string& emotion, const std::string& pixels, const std::string& usage) {
+  return emotion + "," + pixels + "," + usage + "\n";
+}
+
+std::string grey_pixels(int count) {
+  std::string pixels = "7";
+  for (int i = 1; i < count; ++i) {
+    pixels += " 7";
+  }
+  return pixels;
+}
+
+const std::string csv_header = "emotion,pixels,Usage\n";
+
+template <class... Parts>
+void check_csv(const std::string& text, const Parts&... parts) {
+  const TemporaryFolder folder;
+  write_file(folder / "faces.csv", text);
+  check_refused({"--data", folder / "faces.csv"}, "faces.csv", parts...);
+}
+
+// The log without what differs from run to run.
+nlohmann::json log_of(const fs::path& run) {
+  nlohmann::json log = nlohmann::json::array();
+  const std::string text = read_file(run / "log.jsonl");
+  for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    nlohmann::json line = nlohmann::json::parse(text.substr(begin, end - begin));
+    for (const char* key : {"seconds", "images_per_second", "peak_rss_bytes"}) {
+      REQUIRE(line.erase(key) == 1);
+    }
+    log.push_back(line);
+  }
+  return log;
+}
+
+// Two finished runs hold the same weights, checkpoint, log and scores, and nothing that was left over.
+void check_same_runs(const fs::path& expected, const fs::path& actual) {
+  for (const char* name : {"best.safetensors", "last.safetensors", "evaluation.json", "run.json"}) {
+    CAPTURE(name);
+    CHECK(read_file(expected / name) == read_file(actual / name));
+  }
+  CHECK(log_of(expected) == log_of(actual));
+  CHECK(fs::exists(actual / "report.html"));
+  for (const auto& entry : fs::directory_iterator(actual)) {
+    CHECK_MESSAGE(entry.path().filename().string().front() != '.', entry.path().string());
+  }
+}
+
+nlohmann::json trainer_state(const fs::path& run) {
+  return nlohmann::json::parse(read_safetensors(run / "last.safetensors").metadata.at("trainer"));
+}
+
+// Goes on with a run that was killed: from run.json where there is one already, else anew.
+ProgramResult go_on(const Words& training, const fs::path& run) {
+  return run_program(fs::exists(run / "run.json") ? Words{"train", "--resume", "--device", "cpu", "--out", run}
+                                                  : training + Words{"--out", run});
+}
+
+void check_goes_on(const Words& training, const fs::path& run, const fs::path& expected) {
+  const ProgramResult result = go_on(training, run);
+  INFO(result.errors);
+  REQUIRE(result.status == 0);
+  check_same_runs(expected, run);
+}
+
+}  // namespace
+
+TEST_CASE("program: wrong use ends with status 2 and one line") {
+  check_wrong_use({}, "subcommand");
+  check_wrong_use({"frobnicate"}, "frobnicate", "fer --help");
+  check_wrong_use({"train", "--frobnicate", "3"}, "--frobnicate", "fer train --help");
+  check_wrong_use({"train", "--data", "synthetic:70"}, "--out");
+  check_wrong_use({"train", "--out", "run"}, "--data");
+  check_wrong_use({"train", "--data", "synthetic:70", "--out"}, "--out");
+  check_wrong_use({"train", "--data", "synthetic:70", "--out", "run", "--epochs", "many"}, "--epochs", "many");
+  check_wrong_use({"data"}, "subcommand", "fer data --help");
+  check_wrong_use({"eval"}, "run");
+  check_wrong_use({"attack", "fgsm", "--run", "run"}, "--out");
+  CHECK(!fs::exists("run"));
+}
+
+TEST_CASE("program: help and version are no errors") {
+  for (const Words& arguments : {Words{"--help"}, {"train", "--help"}, {"data", "info", "--help"}, {"--version"}}) {
+    const ProgramResult result = run_well(arguments);
+    CHECK(!result.out.empty());
+    CHECK(result.errors.empty());
+  }
+}
+
+TEST_CASE("program: options out of range are refused by name") {
+  const Words data = {"--data", "synthetic:70"};
+  check_refused(data + Words{"--lr", "-0.1"}, "--lr -0.1", "positive");
+  check_refused(data + Words{"--lr", "nan"}, "--lr nan");
+  check_refused(data + Words{"--batch", "0"}, "--batch 0", "at least 1");
+  check_refused(data + Words{"--batch", "71"}, "--batch 71", "larger than the training set");
+  check_refused(data + Words{"--epochs", "0"}, "--epochs 0", "at least 1");
+  check_refused(data + Words{"--schedule", "sometimes"}, "'sometimes'", "constant, cosine");
+  check_refused(data + Words{"--schedule", "keras-decay:fast"}, "'keras-decay:fast'", "number");
+  check_refused(data + Words{"--optimizer", "luck"}, "'luck'", "sgd, adam");
+  check_refused(data + Words{"--model", "cnn_9block"}, "'cnn_9block'", "cnn_1block", "mobilenet_v2");
+  check_refused(data + Words{"--split", "random:2"}, "random:2", "between 0 and 1");
+  check_refused(data + Words{"--adversarial", "fly:fgsm,eps=x"}, "eps", "'x'", "8/255");
+  check_refused(data + Words{"--adversarial", "fly:fgsm,eps=2"}, "eps", "2", "between 0 and 1");
+  check_refused(data + Words{"--memory-limit", "10K"}, "--memory-limit", "10240 bytes", "smaller --batch");
+  check_refused({"--data", "synthetic:none"}, "synthetic:N");
+}
+
+TEST_CASE("program: a device that is not there is refused with the reason") {
+  const TemporaryFolder folder;
+  const Words step = {"train", "--data", "synthetic:70", "--out", folder / "run", "--device"};
+  check_fails(step + Words{"abacus"}, "'abacus'", "auto, cpu, cuda, null");
+  check_fails(step + Words{"null"}, "null", "fer plan");
+  const ProgramResult chosen = run_well({"plan", "cnn_1block", "--size", "8", "--gflops", "1", "--gbs", "1"});
+  if (holds(chosen.errors, "no CUDA backend")) {
+    check_fails(step + Words{"cuda"}, "cuda", "no CUDA backend", "--device cpu");
+  }
+  CHECK(fs::is_empty(folder.path()));
+}
+
+TEST_CASE("program: missing and empty data") {
+  const TemporaryFolder folder;
+  check_refused({"--data", folder / "none.csv"}, "none.csv", "No such file");
+  check_refused({"--data", folder / "none"}, "none", "does not exist", "synthetic[:N]");
+  check_refused({"--data", folder / "none.safetensors"}, "none.safetensors", "No such file");
+  for (const char* name : {"empty.csv", "empty.safetensors"}) {
+    write_file(folder / name, "");
+    check_refused({"--data", folder / name}, name);
+  }
+  fs::create_directories(folder.path() / "folder" / "happy");
+  check_refused({"--data", folder / "folder"}, "folder", "no PNG or JPEG images in class folders");
+  check_fails({"data", "info", folder / "none.csv"}, "none.csv", "No such file");
+}
+
+TEST_CASE("program: faults in a FER2013 csv are reported with file and row") {
+  const std::string good = csv_header + csv_row("3", grey_pixels(2304), "Training");
+  check_csv(good + "4,7 7 7", "row 3", "2 fields, expected 3");
+  check_csv(good + csv_row("4", "7 x7 7", "Training"), "row 3", "pixel 2 is 'x7'", "0 to 255");
+  check_csv(good + csv_row("4", grey_pixels(2303), "Training"), "row 3", "2303 pixels, expected 2304");
+  check_csv(good + csv_row("4", grey_pixels(2304), "Testing"), "row 3", "Usage 'Testing'", "PublicTest");
+  check_csv(good + csv_row("7", grey_pixels(2304), "Training"), "row 3", "emotion '7'", "0 to 6");
+  check_csv("some,other,table\n1,2,3\n", "row 1", "no column 'emotion'");
+}
+
+TEST_CASE("program: a FER+ file of another length") {
+  const TemporaryFolder folder;
+  const std::string row = csv_row("3", grey_pixels(2304), "Training");
+  write_file(folder / "faces.csv", csv_header + row + row);
+  write_file(folder / "votes.csv",
+             "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
+             "Training,a.png,10,0,0,0,0,0,0,0,0,0\n");
+  check_refused({"--data", folder / "faces.csv", "--ferplus", folder / "votes.csv"}, "votes.csv", "1 Training rows",
+                "csv has 2");
+  check_refused({"--data", folder / "faces.csv", "--labels", "majority"}, "faces.csv", "--ferplus");
+  check_refused({"--data", folder / "faces.csv", "--ferplus", folder / "votes.csv", "--labels", "loudest"}, "'loudest'",
+                "majority");
+}
+
+TEST_CASE("program: corrupt and enormous images") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder.path() / "happy");
+  fs::create_directories(folder.path() / "sad");
+  const std::string png = encode_png(Tensor(DType::u8, {12, 12, 1}));
+  write_file(folder.path() / "happy" / "a.png", png);
+  const Words data = {"--data", folder.path()};
+  const fs::path bad = folder.path() / "sad" / "b.png";
+  write_file(bad, png.substr(0, png.size() / 2));
+  check_refused(data, "b.png", "cut off");
+  write_file(bad, "no picture");
+  check_refused(data, "b.png", "neither PNG nor JPEG");
+  // A header of 20000 x 20000 pixels with its checksum, and an end.
+  write_file(bad,
+             std::string("\x89PNG\r\n\x1A\n\x00\x00\x00\x0DIHDR\x00\x00\x4E\x20\x00\x00\x4E\x20\x08\x00\x00\x00\x00"
+                         "\xC6\x1B\x19\xE5\x00\x00\x00\x00IEND\xAE\x42\x60\x82",
+                         45));
+  check_refused(data, "b.png", "20000 x 20000 pixels", "at most 64000000");
+  write_file(bad, encode_png(Tensor(DType::u8, {12, 13, 1})));
+  check_refused(data, "b.png", "13 x 12");
+}
+
+TEST_CASE("program: malformed safetensors, as data and as weights") {
+  const TemporaryFolder folder;
+  const auto file = [](uint64_t length, const std::string& rest) {
+    return std::string(reinterpret_cast<const char*>(&length), sizeof length) + rest;
+  };
+  const std::string gap = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})";
+  const std::map<std::string, std::string> faults = {{"short", "abc"},
+                                                     {"long_header", file(1ULL << 40, "{}")},
+                                                     {"no_json", file(4, "nope")},
+                                                     {"gap", file(gap.size(), gap + "01234567")},
+                                                     {"no_set", file(2, "{}")}};
+  for (const auto& [name, content] : faults) {
+    const std::string path = folder / (name + ".safetensors");
+    write_file(path, content);
+    check_refused({"--data", path}, path);
+    check_refused({"--data", "synthetic:70", "--weights", path}, path);
+    check_refused({"--data", "synthetic:70", "--adversarial", "stored:" + path}, path);
+    check_fails({"eval", path, "--data", "synthetic:70"}, path);
+  }
+}
+
+TEST_CASE("program: a checkpoint of another model") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run", other = folder / "other";
+  run_well(tiny + Words{"--data", "synthetic:70", "--epochs", "1", "--out", run});
+  const Words training = tiny + Words{"--data", "synthetic:70", "--out", other, "--weights", run};
+  check_fails(training + Words{"--model", "cnn_2block"}, "best.safetensors", "tensor '", "expected [");
+  check_fails(training + Words{"--channels", "3"}, "best.safetensors", "'blocks.0.0.conv.weight'", "is [64,1,3,3]",
+              "expected [64,3,3,3]");
+  CHECK(!fs::exists(other));
+  check_fails(tiny + Words{"--data", "synthetic:70", "--out", run}, run, "--resume", "--out");
+
+  const std::string json = read_file(folder.path() / "run" / "run.json");
+  const std::string last = read_file(folder.path() / "run" / "last.safetensors");
+  const auto with_option = [&](const char* key, const nlohmann::json& value) {
+    nlohmann::json changed = nlohmann::json::parse(json);
+    changed["options"][key] = value;
+    write_file(folder.path() / "run" / "run.json", changed.dump());
+  };
+  const Words resume = {"train", "--resume", "--device", "cpu", "--out", run};
+  with_option("model", "cnn_2block");
+  check_fails(resume, "last.safetensors", "checkpoint of cnn_1block", "not of cnn_2block");
+  with_option("channels", 3);
+  check_fails(resume, "last.safetensors", "run.json", "'blocks.0.0.conv.weight'", "[64,3,3,3]", "[64,1,3,3]");
+  with_option("data", "synthetic:77");
+  check_fails(resume, "synthetic:77", "not the data");
+  write_file(folder.path() / "run" / "run.json", "{");
+  check_fails(resume, "run.json", "not valid JSON");
+  check_fails({"eval", run}, "run.json", "not valid JSON");
+  write_file(folder.path() / "run" / "run.json", json);
+  check_fails(resume + Words{"--lr", "0.5"}, "--lr", "run.json");
+  check_fails({"train", "--resume", "--device", "cpu", "--out", other}, "other", "run.json", "No such file");
+  CHECK(read_file(folder.path() / "run" / "last.safetensors") == last);
+}
+
+TEST_CASE("program: places that cannot be written to") {
+  const TemporaryFolder folder;
+  write_file(folder / "file", "");
+  const std::string below = folder / "file/run";
+  check_fails(tiny + Words{"--data", "synthetic:70", "--out", below}, below);
+  for (const char* name : {"file/set.csv", "file/set.safetensors"}) {
+    check_fails({"data", "synth", "--count", "7", "--out", folder / name}, name, "Not a directory");
+  }
+  CHECK(read_file(folder / "file").empty());
+}
+
+TEST_CASE("program: a full disk leaves the old files whole, and the run goes on later") {
+  const TemporaryFolder folder;
+  const fs::path whole = folder / "whole", run = folder / "run";
+  run_well(tiny_faces + Words{"--out", whole});
+
+  // Disks of several sizes: no place for run.json; for best; for last.
+  for (const int64_t limit : {100, 100'000, 400'000}) {
+    CAPTURE(limit);
+    fs::remove_all(run);
+    const ProgramResult full = run_program(tiny_faces + Words{"--out", run}, limit);
+    INFO(full.errors);
+    CHECK(full.status == 1);
+    CHECK(holds(full.errors, "\nfer: file: cannot write ", run.string(), "File too large") != (limit == 100));
+    for (const auto& entry : fs::directory_iterator(run)) {
+      CHECK_MESSAGE(entry.path().filename().string().front() != '.', entry.path().string());
+    }
+    check_goes_on(tiny_faces, run, whole);
+  }
+
+  // A checkpoint in the midst of the run stays as it was.
+  fs::remove_all(run);
+  fs::create_directories(run);
+  FolderWatch watch(run);
+  Program program(tiny_faces + Words{"--out", run});
+  REQUIRE(watch.wait("last.safetensors", IN_MOVED_TO));
+  program.send(SIGKILL);
+  program.finish();
+  const std::string last = read_file(run / "last.safetensors"), best = read_file(run / "best.safetensors");
+  const ProgramResult full = run_program({"train", "--resume", "--device", "cpu", "--out", run}, 100'000);
+  CHECK(full.status == 1);
+  CHECK(read_file(run / "last.safetensors") == last);
+  CHECK(read_file(run / "best.safetensors") == best);
+  check_goes_on(tiny_faces, run, whole);
+}
+
+TEST_CASE("program: Ctrl-C in mid-epoch leaves a checkpoint from which the run goes on exactly") {
+  const TemporaryFolder folder;
+  const fs::path whole = folder / "whole";
+  // Batches of two: 40 steps an epoch.
+  const Words training = tiny_faces + Words{"--batch", "2", "--epochs", "2"};
+  run_well(training + Words{"--out", whole});
+  // The line of the first batch; the line of the first epoch.
+  for (const char* moment : {"epoch 1/2 1/", "epoch   1/2  loss"}) {
+    CAPTURE(moment);
+    const fs::path run = folder / moment;
+    Program program(training + Words{"--out", run});
+    REQUIRE(program.wait_for_error(moment));
+    program.send(SIGINT);
+    const ProgramResult interrupted = program.finish();
+    CHECK(interrupted.status == 130);
+    CHECK(holds(interrupted.errors, "interrupted; go on with: fer train --resume --out " + run.string()));
+    const int64_t step = trainer_state(run).at("step").get<int64_t>();
+    CHECK(step > 0);
+    CHECK(step < 80);
+    check_goes_on(training, run, whole);
+  }
+}
+
+TEST_CASE("program: kill -9 while files are written, at each of them") {
+  const TemporaryFolder folder;
+  const fs::path whole = folder / "whole";
+  run_well(tiny_faces + Words{"--out", whole});
+  struct Moment {
+    const char* name;
+    uint32_t event;
+    int count = 1;
+  };
+  const std::vector<Moment> moments = {
+      {".run.json", IN_CREATE},         {"run.json", IN_MOVED_TO},           {".log.jsonl", IN_CREATE},
+      {"log.jsonl", IN_MOVED_TO},       {".best.safetensors", IN_CREATE},    {"best.safetensors", IN_MOVED_TO},
+      {".last.safetensors", IN_CREATE}, {"last.safetensors", IN_MOVED_TO},   {".last.safetensors", IN_CREATE, 2},
+      {"log.jsonl", IN_MOVED_TO, 2},    {".last.safetensors", IN_CREATE, 3}, {"last.safetensors", IN_MOVED_TO, 3},
+      {".evaluation.json", IN_CREATE},  {".report.html", IN_CREATE}};
+  for (size_t i = 0; i < moments.size(); i += sanitized ? 3 : 1) {
+    CAPTURE(moments[i].name);
+    CAPTURE(moments[i].count);
+    const fs::path run = folder / std::to_string(i);
+    fs::create_directories(run);
+    FolderWatch watch(run);
+    Program program(tiny_faces + Words{"--out", run});
+    REQUIRE(watch.wait(moments[i].name, moments[i].event, moments[i].count));
+    program.send(SIGKILL);
+    program.finish();
+    check_goes_on(tiny_faces, run, whole);
+  }
+}
+
+TEST_CASE("program: kill -9 at any moment, again and again") {
+  using Clock = std::chrono::steady_clock;
+  const TemporaryFolder folder;
+  const fs::path whole = folder / "whole";
+  const auto start = Clock::now();
+  run_well(tiny_faces + Words{"--out", whole});
+  const auto duration = Clock::now() - start;
+  constexpr int moments = sanitized ? 2 : 6;
+  for (int i = 0; i < moments; ++i) {
+    CAPTURE(i);
+    const fs::path run = folder / std::to_string(i);
+    Program program(tiny_faces + Words{"--out", run});
+    std::this_thread::sleep_for(duration * (2 * i + 1) / (2 * moments));
+    program.send(SIGKILL);
+    program.finish();
+    check_goes_on(tiny_faces, run, whole);
+  }
+
+  // One run, killed after every checkpoint it makes.
+  const fs::path run = folder / "often";
+  fs::create_directories(run);
+  for (int64_t epoch = 1; epoch <= 3; ++epoch) {
+    FolderWatch watch(run);
+    Program program(epoch == 1 ? tiny_faces + Words{"--out", run}
+                               : Words{"train", "--resume", "--device", "cpu", "--out", run});
+    REQUIRE(watch.wait("last.safetensors", IN_MOVED_TO));
+    program.send(SIGKILL);
+    program.finish();
+    CHECK(trainer_state(run).at("epoch") >= epoch);
+  }
+  check_goes_on(tiny_faces, run, whole);
+}
+
+TEST_CASE("program: two runs with one seed are equal bit for bit, of two seeds they differ") {
+  const TemporaryFolder folder;
+  const Words training = {
+      "train",        "--model",         "mobilenet_v2",        "--size",   "32",  "--batch",   "8", "--data",
+      "synthetic:70", "--epochs",        sanitized ? "1" : "2", "--device", "cpu", "--threads", "2", "--augment",
+      "strong",       "--class-weights", "--label-smoothing",   "0.1"};
+  run_well(training + Words{"--out", folder / "a"});
+  run_well(training + Words{"--out", folder / "b"});
+  check_same_runs(folder / "a", folder / "b");
+  run_well(training + Words{"--seed", "1", "--out", folder / "c"});
+  CHECK(read_file(folder.path() / "a" / "last.safetensors") != read_file(folder.path() / "c" / "last.safetensors"));
+}
+
+TEST_CASE("program: trains on every kind of data") {
+  const TemporaryFolder folder;
+  run_well({"data", "synth", "--count", "70", "--out", folder / "faces.safetensors"});
+  const std::string digest = run_json({"data", "info", folder / "faces.safetensors", "--json"}).at("digest");
+  for (const char* name : {"faces.csv", "faces"}) {
+    run_well({"data", "export", folder / "faces.safetensors", "--out", folder / name});
+  }
+  // Kaggle's file knows its parts.
+  std::string csv = csv_header;
+  for (int i = 0; i < 42; ++i) {
+    csv += csv_row(std::to_string(i % 7), grey_pixels(2304),
+                   i < 28   ? "Training"
+                   : i < 35 ? "PublicTest"
+                            : "PrivateTest");
+  }
+  write_file(folder / "kaggle.csv", csv);
+  write_file(folder / "votes.csv", [] {
+    std::string votes = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n";
+    for (int i = 0; i < 42; ++i) {
+      votes += std::string(i < 28   ? "Training"
+                           : i < 35 ? "PublicTest"
+                                    : "PrivateTest") +
+               ",a.png,6,4,0,0,0,0,0,0,0,0\n";
+    }
+    return votes;
+  }());
+  const std::vector<Words> kinds = {
+      {"synthetic:70"},        {folder / "faces.safetensors"},
+      {folder / "faces.csv"},  {folder / "faces"},
+      {folder / "kaggle.csv"}, {folder / "kaggle.csv", "--ferplus", folder / "votes.csv", "--labels", "multitarget"}};
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    CAPTURE(kinds[i][0]);
+    const fs::path run = folder / std::to_string(i);
+    run_well(tiny + Words{"--epochs", "1", "--batch", "8", "--out", run, "--data"} + kinds[i]);
+    CHECK(log_of(run).size() == 1);
+    CHECK(run_json({"eval", run, "--json"}).at("n") > 0);
+  }
+  CHECK(run_json({"data", "info", "synthetic:70", "--json"}).at("images") == 70);
+  CHECK(run_json({"data", "info", folder / "faces", "--json"}).at("images") == 70);
+  CHECK(run_json({"data", "info", folder / "faces.csv", "--json"}).at("images") == 70);
+  CHECK(run_json({"data", "info", "synthetic:70", "--json"}).at("digest") == digest);
+}
+
+TEST_CASE("program: train, eval, attack, harden and report hold together") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run", set = folder / "set.safetensors";
+  run_well(tiny_faces + Words{"--epochs", "1", "--out", run});
+  const nlohmann::json clean = run_json({"eval", run, "--json"});
+  check_names(clean, {"n", "accuracy", "loss", "per_class", "macro", "weighted", "confusion"});
+  CHECK(clean.at("per_class").size() == 7);
+  check_names(clean.at("per_class").at("happy"), {"precision", "recall", "f1", "support"});
+  check_names(clean.at("macro"), {"precision", "recall", "f1"});
+  CHECK(clean.at("confusion").size() == 7);
+
+  const nlohmann::json attacked =
+      run_json({"eval", run, "--json", "--attack", "fgsm,one-pixel", "--eps", "0,0.05", "--candidates", "3"});
+  check_names(attacked, {"n", "accuracy", "clean_accuracy", "robust_accuracy", "success_rate", "queries"});
+  CHECK(attacked.at("clean_accuracy") == clean.at("accuracy"));
+  CHECK(attacked.at("robust_accuracy") == clean.at("accuracy"));  // eps 0 changes nothing
+  CHECK(attacked.at("attacks").size() == 3);
+
+  run_well({"attack", "fgsm,one-pixel", "--run", run, "--eps", "8/255", "--candidates", "3", "--out", set});
+  run_well(tiny_faces +
+           Words{"--epochs", "1", "--adversarial", "stored:" + set, "--weights", run, "--out", folder / "hardened"});
+  run_well({"report", run, folder / "hardened", "--out", folder / "report.html"});
+  CHECK(fs::file_size(folder / "report.html") > 100'000);
+
+  // A set that was made from other data is refused.
+  const TemporaryFolder other;
+  check_fails(tiny_faces + Words{"--seed", "1", "--adversarial", "stored:" + set, "--out", other / "run"}, set,
+              "other data", "synthetic:140");
+  CHECK(fs::is_empty(other.path()));
+  check_fails({"attack", "telepathy", "--run", run, "--out", set}, "'telepathy'", "fgsm", "one-pixel");
+  check_fails({"attack", "fgsm", "--eps", "lots", "--run", run, "--out", set}, "'lots'", "8/255");
+  check_fails({"eval", run, "--part", "some"}, "'some'", "test, validation, train or all");
+}
+
+TEST_CASE("program: models --json has the known totals of parameters") {
+  const std::map<std::string, int64_t> totals = {{"mobilenet_v2", 2'422'855}, {"cnn_1block", 296'135},
+                                                 {"cnn_2block", 537'671},     {"cnn_3block", 2'542'663},
+                                                 {"cnn_4block", 4'858'695},   {"cnn_5block", 13'113'927}};
+  size_t found = 0;
+  for (const auto& model : run_json({"models", "--json"})) {
+    check_names(model, {"name", "parameters_total", "parameters_trainable", "input", "flops_per_image"});
+    const auto total = totals.find(model.at("name"));
+    if (total != totals.end()) {
+      CAPTURE(total->first);
+      CHECK(model.at("parameters_total") == total->second);
+      ++found;
+    }
+  }
+  CHECK(found == totals.size());
+}
+
+TEST_CASE("program: plan prices the step that bench runs, and the process stays within it") {
+  struct Case {
+    std::string model, batch, threads;
+  };
+  for (const Case& one : {Case{"cnn_2block", "16", "2"}, Case{"mobilenet_v2", "8", "1"}}) {
+    CAPTURE(one.model);
+    const Words step = {"--batch", one.batch, "--threads", one.threads, "--json"};
+    const nlohmann::json plan = run_json(Words{"plan", one.model, "--gflops", "100", "--gbs", "10"} + step);
+    check_names(plan,
+                {"model", "batch", "parameters", "planned_peak_bytes", "layers", "flops_per_step", "roofline_ms"});
+    check_names(plan.at("layers").at(0), {"shape", "flops", "bytes", "lifetime"});
+    const auto planned = plan.at("planned_peak_bytes").get<int64_t>();
+    CHECK(planned == plan.at("arena_bytes").get<int64_t>() + plan.at("variable_bytes").get<int64_t>());
+    if (sanitized) {
+      continue;  // whose memory is not the program's own, and whose steps take minutes
+    }
+    const nlohmann::json bench = run_json(
+        Words{"bench", "step", "--model", one.model, "--device", "cpu", "--repeats", "1", "--warm-up", "1"} + step);
+    check_names(bench, {"model", "batch", "parameters", "median_ms", "min_ms", "forward_ms", "backward_ms",
+                        "optimizer_ms", "images_per_s", "flops_per_step", "flop_rate_fraction_of_peak",
+                        "planned_peak_bytes", "peak_rss_bytes", "peak_device_bytes", "device", "precision", "threads"});
+    CHECK(bench.at("planned_peak_bytes") == planned);
+    CHECK(bench.at("flops_per_step") == plan.at("flops_per_step"));
+    CHECK(bench.at("peak_rss_bytes").get<int64_t>() <= planned + (int64_t{60} << 20));
+    CHECK(bench.at("device") == "cpu");
+  }
+}
