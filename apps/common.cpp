@@ -16,6 +16,29 @@
 
 namespace fer {
 
+nlohmann::json read_json(const std::filesystem::path& path) {
+  try {
+    return nlohmann::json::parse(read_file(path));
+  } catch (const nlohmann::json::exception& error) {
+    fail(path.string(), " is not valid JSON: ", error.what());
+  }
+}
+
+namespace {
+
+// What `take` reads from the run's record; throws naming the file when it lacks that.
+template <class Take>
+void take_from_record(const std::filesystem::path& record, Take&& take) {
+  const nlohmann::json json = read_json(record);
+  try {
+    take(json);
+  } catch (const nlohmann::json::exception& error) {
+    fail(record.string(), " is damaged: ", error.what());
+  }
+}
+
+}  // namespace
+
 void DataOptions::add_to(CLI::App& command, bool positional) {
   command
       .add_option(positional ? "data" : "--data", data,
@@ -30,7 +53,9 @@ void DataOptions::default_to(const std::filesystem::path& run) {
   if (!std::filesystem::exists(run / "run.json")) {
     return;
   }
-  const auto options = train_options_from_json(nlohmann::json::parse(read_file(run / "run.json")).at("options"));
+  TrainOptions options;
+  take_from_record(run / "run.json",
+                   [&](const nlohmann::json& json) { options = train_options_from_json(json.at("options")); });
   if (seed_option->count() == 0) {
     seed = options.seed;
   }
@@ -75,10 +100,11 @@ std::vector<int32_t> PartOptions::choose(const Dataset& dataset, const std::file
   } else if (!split.empty()) {
     take(make_split(dataset, {.kind = split, .validation = -1, .seed = seed}));
   } else if (std::filesystem::exists(record)) {
-    const auto json = nlohmann::json::parse(read_file(record));
-    if (json.at("data").at("digest") == digest(dataset)) {
-      chosen = json.at("split").at(part).get<std::vector<int32_t>>();
-    }
+    take_from_record(record, [&](const nlohmann::json& json) {
+      if (json.at("data").at("digest") == digest(dataset)) {
+        chosen = json.at("split").at(part).get<std::vector<int32_t>>();
+      }
+    });
   }
   if (chosen.empty() && split.empty() && part == "test") {
     if (official) {

@@ -52,6 +52,9 @@ struct StepOptions {
   Device apply(TrainOptions& options) const;
 };
 
+// A JSON file; throws naming it when it is missing or no JSON.
+nlohmann::json read_json(const std::filesystem::path& path);
+
 // "256M", "1.5G", "1000": bytes, in powers of 1024.
 int64_t parse_bytes(const std::string& text);
 // "1.2 GiB"

@@ -19,14 +19,6 @@ constexpr size_t gallery_size = 24;
 constexpr size_t panel_count = 6;
 constexpr double panel_eps = 0.03;
 
-nlohmann::json read_json(const std::filesystem::path& path) {
-  try {
-    return nlohmann::json::parse(read_file(path));
-  } catch (const nlohmann::json::exception& error) {
-    fail(path.string(), " is not valid JSON: ", error.what());
-  }
-}
-
 Shape image_shape(const Dataset& dataset) { return {dataset.height(), dataset.width(), dataset.channels()}; }
 
 struct Guess {

@@ -22,7 +22,10 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-std::vector<std::string_view> split_lines(std::string_view text) {
+std::vector<std::string_view> split_lines(const MappedFile& file) {
+  constexpr size_t resident_bytes = 8 << 20;  // read at most so much before it is given back
+  std::string_view text = file.text();
+  size_t forgotten = text.size();
   if (text.starts_with("\xEF\xBB\xBF")) {
     text.remove_prefix(3);
   }
@@ -35,6 +38,10 @@ std::vector<std::string_view> split_lines(std::string_view text) {
     }
     lines.push_back(line);
     text.remove_prefix(std::min(end + 1, text.size()));
+    if (forgotten - text.size() > resident_bytes) {
+      file.forget();
+      forgotten = text.size();
+    }
   }
   while (!lines.empty() && lines.back().empty()) {
     lines.pop_back();

@@ -5,10 +5,12 @@
 #include <string_view>
 #include <vector>
 
+#include "tensor/file.h"
+
 namespace fer {
 
-// The lines of `text` without their ends (LF or CRLF), a leading byte-order mark and blank lines at the end dropped.
-std::vector<std::string_view> split_lines(std::string_view text);
+// The lines of `file` without their ends (LF or CRLF), a leading byte-order mark and blank lines at the end dropped.
+std::vector<std::string_view> split_lines(const MappedFile& file);
 
 // The fields of one line, without the spaces and the quotation marks around them. Fields that hold commas do not
 // occur in these files and are not supported.

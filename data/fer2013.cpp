@@ -96,7 +96,7 @@ class Reader {
 Dataset read_fer2013(const std::filesystem::path& csv, const DatasetOptions& options) {
   const std::string file = "fer2013: " + csv.string();
   const MappedFile mapping(csv);
-  const std::vector<std::string_view> lines = split_lines(mapping.text());
+  const std::vector<std::string_view> lines = split_lines(mapping);
   if (lines.empty()) {
     fail(file, ": the file is empty, expected a header 'emotion,pixels,Usage'");
   }
@@ -113,10 +113,14 @@ Dataset read_fer2013(const std::filesystem::path& csv, const DatasetOptions& opt
   dataset.names.resize(count);
   dataset.metadata["source"] = csv.filename().string();
   const Reader reader(file, {columns[0], columns[1], columns[2], split_fields(lines[0]).size()});
-  parallel_throwing(dataset.size(), 256, [&](int64_t i) {
-    const size_t index = static_cast<size_t>(i);
-    reader.read_row(lines[index + 1], index + 2, dataset, index);
-  });
+  constexpr int64_t block = 1024;  // rows between giving the file's pages back
+  for (int64_t begin = 0; begin < dataset.size(); begin += block) {
+    parallel_throwing(std::min(block, dataset.size() - begin), 128, [&](int64_t i) {
+      const size_t index = static_cast<size_t>(begin + i);
+      reader.read_row(lines[index + 1], index + 2, dataset, index);
+    });
+    mapping.forget();
+  }
 
   if (options.mode == FerPlusMode::none) {
     return dataset;

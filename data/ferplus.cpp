@@ -75,7 +75,7 @@ using VotesOfParts = std::array<std::vector<Votes>, part_count>;
 VotesOfParts read_votes(const std::filesystem::path& path) {
   const std::string file = "ferplus: " + path.string();
   const MappedFile mapping(path);
-  const std::vector<std::string_view> lines = split_lines(mapping.text());
+  const std::vector<std::string_view> lines = split_lines(mapping);
   if (lines.empty()) {
     fail(file, ": the file is empty, expected a header 'Usage,Image name,neutral,happiness,…'");
   }

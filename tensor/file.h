@@ -47,6 +47,10 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return bytes_; }
+
+  // Gives the pages read so far back to the system; they are read again when needed. Keeps a pass over a large file
+  // from making all of it resident.
+  void forget() const;
   std::string_view text() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
 
  private:

@@ -55,10 +55,12 @@ void close_once(int& descriptor) {
 
 }  // namespace
 
-Program::Program(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit) {
+Program::Program(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit)
+    : deadline_(Clock::now() + std::chrono::minutes(5)) {
   std::vector<std::string> words = {FER_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) {
     pointers.push_back(word.data());
   }
@@ -90,10 +92,14 @@ Program::~Program() {
   close_once(errors_);
 }
 
-bool Program::read_some(int timeout_ms) {
+// False once both streams have ended.
+bool Program::read_some() {
+  if (Clock::now() > deadline_) {
+    send(SIGKILL);
+  }
   // poll ignores descriptors below zero.
   pollfd polled[2] = {{out_, POLLIN, 0}, {errors_, POLLIN, 0}};
-  if (poll(polled, 2, timeout_ms) > 0) {
+  if (poll(polled, 2, 1000) > 0) {
     if (polled[0].revents != 0 && !append_available(out_, result_.out)) {
       close_once(out_);
     }
@@ -106,7 +112,7 @@ bool Program::read_some(int timeout_ms) {
 
 bool Program::wait_for_error(const std::string& text) {
   while (result_.errors.find(text) == std::string::npos) {
-    if (!read_some(1000)) {
+    if (!read_some()) {
       return result_.errors.find(text) != std::string::npos;
     }
   }
@@ -116,11 +122,7 @@ bool Program::wait_for_error(const std::string& text) {
 void Program::send(int signal) { kill(process_, signal); }
 
 ProgramResult Program::finish() {
-  const auto deadline = Clock::now() + std::chrono::minutes(5);
-  while (read_some(1000)) {
-    if (Clock::now() > deadline) {
-      send(SIGKILL);
-    }
+  while (read_some()) {
   }
   int status = 0;
   waitpid(process_, &status, 0);

@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -20,7 +21,8 @@ struct ProgramResult {
 
 class Program {
  public:
-  // Starts `fer` with these arguments. Writing more than `file_size_limit` bytes to a file fails as a full disk does.
+  // Starts `fer` with these arguments; it is killed when it takes longer than five minutes. Writing more than
+  // `file_size_limit` bytes to a file fails as a full disk does.
   explicit Program(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit = {});
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -29,14 +31,15 @@ class Program {
   // Waits until standard error holds `text`; false when the program ends without it.
   bool wait_for_error(const std::string& text);
   void send(int signal);
-  // Waits for the end. A program that takes longer than five minutes is killed.
+  // Waits for the end.
   ProgramResult finish();
 
  private:
-  bool read_some(int timeout_ms);
+  bool read_some();
 
   pid_t process_ = -1;
   int out_ = -1, errors_ = -1;
+  std::chrono::steady_clock::time_point deadline_;
   ProgramResult result_;
 };
 

@@ -230,21 +230,21 @@ void Trainer::resume() {
   }
   try {
     restore_variables(file, *network_.variables);
-  } catch (const Error& error) {
+    const auto trainer = nlohmann::json::parse(file.metadata.at("trainer"));
+    trainer.at("epoch").get_to(state_.epoch);
+    trainer.at("batch").get_to(state_.batch);
+    trainer.at("step").get_to(state_.step);
+    trainer.at("loss_sum").get_to(state_.loss_sum);
+    trainer.at("seconds").get_to(state_.seconds);
+    trainer.at("correct").get_to(state_.correct);
+    trainer.at("best_loss").get_to(state_.best_loss);
+    trainer.at("epochs_since_best").get_to(state_.epochs_since_best);
+    trainer.at("schedule_factor").get_to(schedule_.state.factor);
+    trainer.at("schedule_best").get_to(schedule_.state.best);
+    trainer.at("schedule_bad_epochs").get_to(schedule_.state.bad_epochs);
+  } catch (const std::exception& error) {
     fail("--resume: ", path.string(), " does not fit run.json: ", error.what());
   }
-  const auto trainer = nlohmann::json::parse(file.metadata.at("trainer"));
-  trainer.at("epoch").get_to(state_.epoch);
-  trainer.at("batch").get_to(state_.batch);
-  trainer.at("step").get_to(state_.step);
-  trainer.at("loss_sum").get_to(state_.loss_sum);
-  trainer.at("seconds").get_to(state_.seconds);
-  trainer.at("correct").get_to(state_.correct);
-  trainer.at("best_loss").get_to(state_.best_loss);
-  trainer.at("epochs_since_best").get_to(state_.epochs_since_best);
-  trainer.at("schedule_factor").get_to(schedule_.state.factor);
-  trainer.at("schedule_best").get_to(schedule_.state.best);
-  trainer.at("schedule_bad_epochs").get_to(schedule_.state.bad_epochs);
 
   // Lines of epochs after the checkpoint belong to work that was lost and is done again.
   log_.clear();
