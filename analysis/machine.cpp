@@ -50,7 +50,8 @@ MachineLimits measure_machine() {
   std::vector<float> kept(static_cast<size_t>(threads));
   for (int attempt = 0; attempt < tries; ++attempt) {
     const auto start = Clock::now();
-    parallel_parts(threads, 1, [&](int64_t, int64_t, int part) { kept[static_cast<size_t>(part)] = multiply_add_chains(rounds); });
+    parallel_parts(threads, 1,
+                   [&](int64_t, int64_t, int part) { kept[static_cast<size_t>(part)] = multiply_add_chains(rounds); });
     const double operations = 2.0 * chains * lanes * static_cast<double>(rounds) * threads;
     limits.flops_per_second = std::max(limits.flops_per_second, operations / seconds_since(start));
   }
@@ -65,7 +66,8 @@ MachineLimits measure_machine() {
     parallel_for(bytes, 1 << 20, [&](int64_t begin, int64_t end) {
       std::memcpy(to.data() + begin, from.data() + begin, static_cast<size_t>(end - begin));
     });
-    limits.bytes_per_second = std::max(limits.bytes_per_second, 2.0 * static_cast<double>(bytes) / seconds_since(start));
+    limits.bytes_per_second =
+        std::max(limits.bytes_per_second, 2.0 * static_cast<double>(bytes) / seconds_since(start));
   }
   return limits;
 }

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 namespace fer {
 
@@ -29,10 +28,10 @@ struct Evaluation {
   int64_t n = 0;
   int64_t correct = 0;
   double accuracy = 0;
-  Interval interval;                           // of the accuracy
-  double loss = 0;                             // mean cross-entropy
+  Interval interval;  // of the accuracy
+  double loss = 0;    // mean cross-entropy
   std::vector<ClassScores> per_class;
-  ClassScores macro, weighted;                 // means over classes; weighted by support
+  ClassScores macro, weighted;                  // means over classes; weighted by support
   std::vector<std::vector<int64_t>> confusion;  // [true][predicted]
 };
 
@@ -43,16 +42,16 @@ Evaluation evaluate(const std::vector<std::string>& classes, std::span<const int
 
 // Clean and attacked on the same samples.
 struct RobustEvaluation {
-  std::string attack;        // "fgsm", "one-pixel"
-  std::string description;   // "fgsm eps 0.01, grey-tied, seed 0"
+  std::string attack;       // "fgsm", "one-pixel"
+  std::string description;  // "fgsm eps 0.01, grey-tied, seed 0"
   double eps = 0;
   int64_t n = 0;
   int64_t clean_correct = 0;
   int64_t robust_correct = 0;
   double clean_accuracy = 0, robust_accuracy = 0;
   Interval clean_interval, robust_interval;
-  double success_rate = 0;   // of the attack, over initially correct images
-  double queries = 0;        // mean per image
+  double success_rate = 0;  // of the attack, over initially correct images
+  double queries = 0;       // mean per image
   double seconds = 0;
 };
 

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "analysis/metrics.h"
 #include "tensor/tensor.h"
@@ -15,7 +14,7 @@ namespace fer {
 
 // A face and what the network made of it.
 struct SamplePrediction {
-  Tensor image;        // u8 [H,W,C]
+  Tensor image;  // u8 [H,W,C]
   std::string label;
   std::string prediction;
   double confidence = 0;
@@ -31,12 +30,12 @@ struct AttackPanel {
 };
 
 struct RunReport {
-  std::string name;                       // of the run folder
-  nlohmann::json run;                     // run.json: options, seed, versions, machine, data digest, split sizes
-  std::vector<nlohmann::json> epochs;     // log.jsonl: epoch, train_loss, train_accuracy, validation_loss,
-                                          // validation_accuracy, learning_rate, seconds, images_per_second,
-                                          // planned_peak_bytes, peak_rss_bytes; missing keys are left out,
-                                          // any other that ends in _loss or _accuracy is drawn too
+  std::string name;                    // of the run folder
+  nlohmann::json run;                  // run.json: options, seed, versions, machine, data digest, split sizes
+  std::vector<nlohmann::json> epochs;  // log.jsonl: epoch, train_loss, train_accuracy, validation_loss,
+                                       // validation_accuracy, learning_rate, seconds, images_per_second,
+                                       // planned_peak_bytes, peak_rss_bytes; missing keys are left out,
+                                       // any other that ends in _loss or _accuracy is drawn too
   std::optional<Evaluation> test;
   std::vector<RobustEvaluation> attacks;
   std::vector<SamplePrediction> samples;

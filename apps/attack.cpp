@@ -62,8 +62,7 @@ struct AttackCommand {
     if (dataset.classes != loaded.saved.classes) {
       fail(run, " was trained on other classes than this data has");
     }
-    const std::vector<int32_t> samples =
-        part.choose(dataset, std::filesystem::is_directory(run) ? run : "", data.seed);
+    const std::vector<int32_t> samples = part.choose(dataset, std::filesystem::is_directory(run) ? run : "", data.seed);
     const Dataset chosen = select(dataset, samples);
     const Tensor images = unit_images(chosen);
     std::vector<AttackedImages> versions;
@@ -141,7 +140,8 @@ struct AttackCommand {
 }  // namespace
 
 void add_attack_command(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("attack", "write a stored adversarial set: originals and attacked versions");
+  CLI::App* command =
+      program.add_subcommand("attack", "write a stored adversarial set: originals and attacked versions");
   auto options = std::make_shared<AttackCommand>();
   options->part.part = "train";
   command->add_option("attacks", options->attacks, "fgsm, one-pixel, or both")->required()->delimiter(',');
@@ -149,7 +149,8 @@ void add_attack_command(CLI::App& program) {
   options->data.add_to(*command);
   options->part.add_to(*command);
   options->attack.add_to(*command);
-  command->add_option("--store", options->store, "f32, or u8 rounded to 8 bits inside the eps ball")->capture_default_str();
+  command->add_option("--store", options->store, "f32, or u8 rounded to 8 bits inside the eps ball")
+      ->capture_default_str();
   command->add_flag("--originals,!--no-originals", options->originals, "store the clean images too (default)");
   command->add_option("--out", options->out, "the file to write")->required();
   command->callback([options] { options->run_it(); });

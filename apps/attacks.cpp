@@ -19,8 +19,11 @@ Shape image_shape(const Tensor& images) { return {images.shape()[1], images.shap
 }  // namespace
 
 void AttackOptions::add_to(CLI::App& command) {
-  command.add_option("--eps", eps, "FGSM step: 0.03 or 8/255, several with commas")->delimiter(',')->capture_default_str();
-  command.add_option("--candidates", candidates, "one-pixel: candidates tried on an image at most")->capture_default_str();
+  command.add_option("--eps", eps, "FGSM step: 0.03 or 8/255, several with commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  command.add_option("--candidates", candidates, "one-pixel: candidates tried on an image at most")
+      ->capture_default_str();
 }
 
 std::vector<AttackedImages> run_attack(const std::string& name, const AttackOptions& options, const Network& network,

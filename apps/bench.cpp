@@ -35,6 +35,7 @@ struct BenchStep {
       fail("--device null runs nothing; use fer plan");
     }
     SteppedNetwork stepped = make_step(options, classes, device);
+    step.announce(device);
     const Plan& plan = stepped.step->plan();
     std::vector<double> total, by_phase[3];
     std::vector<std::vector<double>> by_node(plan.nodes().size());
@@ -130,7 +131,8 @@ void add_bench_command(CLI::App& program) {
   command->add_option("--model", bench.options.model, "the network (see fer models)")->capture_default_str();
   bench.step.add_to(*command, bench.options);
   command->add_option("--classes", bench.classes, "outputs of the network")->capture_default_str();
-  command->add_option("--optimizer", bench.options.optimizer, "sgd, adam, adamw, nadam, radam or rmsprop")->capture_default_str();
+  command->add_option("--optimizer", bench.options.optimizer, "sgd, adam, adamw, nadam, radam or rmsprop")
+      ->capture_default_str();
   command->add_option("--repeats", bench.repeats, "steps measured")->capture_default_str();
   command->add_option("--warm-up", bench.warm_up, "steps before them")->capture_default_str();
   command->add_flag("--layers", bench.layers, "the time of every operation too");

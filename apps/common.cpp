@@ -134,9 +134,6 @@ void StepOptions::add_to(CLI::App& command, TrainOptions& options) {
 
 Device StepOptions::apply(TrainOptions& options) const {
   const Device chosen = parse_device(device);
-  if (device == "auto") {
-    std::cerr << "device: " << chosen << " (" << unavailable_reason(Device::cuda) << ")\n";
-  }
   if (precision != "fp32" && precision != "tf32" && precision != "bf16") {
     fail("--precision '", precision, "': must be fp32, tf32 or bf16");
   }
@@ -153,6 +150,12 @@ Device StepOptions::apply(TrainOptions& options) const {
     options.memory_limit = parse_bytes(memory_limit);
   }
   return chosen;
+}
+
+void StepOptions::announce(Device chosen) const {
+  if (device == "auto" && chosen != Device::cuda) {
+    std::cerr << "device: " << chosen << " (" << unavailable_reason(Device::cuda) << ")\n";
+  }
 }
 
 int64_t parse_bytes(const std::string& text) {

@@ -47,9 +47,11 @@ struct StepOptions {
 
   // Binds --batch --size --channels --threads --seed --memory-limit --device --precision and --dropout.
   void add_to(CLI::App& command, TrainOptions& options);
-  // Checks device and precision, sets the number of threads and a given memory limit. Says on standard error which
-  // device auto chose when that is not the GPU.
+  // Checks device and precision, sets the number of threads and a given memory limit. Returns the device.
   Device apply(TrainOptions& options) const;
+  // Says on standard error which device auto chose when that is not the GPU: once all else is known to be right, so
+  // that a mistake is answered with one line.
+  void announce(Device chosen) const;
 };
 
 // A JSON file; throws naming it when it is missing or no JSON.

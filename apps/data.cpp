@@ -42,8 +42,8 @@ nlohmann::json describe(const Dataset& dataset) {
 void print(const nlohmann::json& info) {
   const auto classes = info["classes"].get<std::vector<std::string>>();
   const auto shape = info["shape"].get<std::vector<int64_t>>();
-  std::printf("%ld images of %ldx%ldx%ld (%s), digest %s\n", info["images"].get<int64_t>(), shape[0], shape[1], shape[2],
-              info["pixels"].get<std::string>().c_str(), info["digest"].get<std::string>().c_str());
+  std::printf("%ld images of %ldx%ldx%ld (%s), digest %s\n", info["images"].get<int64_t>(), shape[0], shape[1],
+              shape[2], info["pixels"].get<std::string>().c_str(), info["digest"].get<std::string>().c_str());
   std::printf("%-14s", "");
   for (const auto& [part, counts] : info["counts"].items()) {
     std::printf(" %13s", part.c_str());

@@ -22,8 +22,8 @@ struct EvalCommand {
     const uint64_t seed = data.seed;
     const Dataset dataset = data.open();
     if (dataset.classes != loaded.saved.classes) {
-      fail(run, " knows ", loaded.saved.classes.size(), " classes (", loaded.saved.classes.front(), " …), the data has ",
-           dataset.classes.size(), " (", dataset.classes.front(), " …)");
+      fail(run, " knows ", loaded.saved.classes.size(), " classes (", loaded.saved.classes.front(),
+           " …), the data has ", dataset.classes.size(), " (", dataset.classes.front(), " …)");
     }
     const std::filesystem::path folder = std::filesystem::is_directory(run) ? run : "";
     const std::vector<int32_t> samples = part.choose(dataset, folder, seed);
@@ -40,7 +40,8 @@ struct EvalCommand {
       for (const std::string& name : attacks) {
         for (const AttackedImages& attacked : run_attack(name, attack, loaded.network, images, chosen.labels, seed)) {
           RobustEvaluation robust = summarize_attack(
-              attacked.attack, attacked.description + (dataset.channels() == 1 ? ", grey-tied" : "") + ", seed " + std::to_string(seed),
+              attacked.attack,
+              attacked.description + (dataset.channels() == 1 ? ", grey-tied" : "") + ", seed " + std::to_string(seed),
               attacked.eps, clean, correct_predictions(loaded.network, attacked.images, chosen.labels));
           robust.queries = attacked.queries;
           robust.seconds = attacked.seconds;

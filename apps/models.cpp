@@ -1,6 +1,5 @@
 // fer models
 #include <iostream>
-
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
@@ -24,7 +23,7 @@ int64_t flops_per_image(const ModelEntry& entry) {
 void add_models_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("models", "every network: parameters, input, cost");
   auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "one JSON array on standard output");
+  command->add_flag("--json", *json, "one JSON object on standard output");
   command->callback([json] {
     nlohmann::json list = nlohmann::json::array();
     for (const ModelEntry& entry : models()) {
@@ -37,15 +36,16 @@ void add_models_command(CLI::App& program) {
                       {"flops_per_image", flops_per_image(entry)}});
     }
     if (*json) {
-      std::cout << list.dump(2) << "\n";
+      std::cout << nlohmann::json{{"models", list}}.dump(2) << "\n";
       return;
     }
     std::printf("%-16s %14s %14s %12s %14s  %s\n", "model", "parameters", "trainable", "input", "MFLOP/image", "from");
     for (const auto& one : list) {
       const auto input = one["input"].get<std::vector<int64_t>>();
       std::printf("%-16s %14ld %14ld %5ldx%ldx%-3ld %14.1f  %s\n", one["name"].get<std::string>().c_str(),
-                  one["parameters_total"].get<int64_t>(), one["parameters_trainable"].get<int64_t>(), input[0], input[1],
-                  input[2], one["flops_per_image"].get<double>() / 1e6, one["source"].get<std::string>().c_str());
+                  one["parameters_total"].get<int64_t>(), one["parameters_trainable"].get<int64_t>(), input[0],
+                  input[1], input[2], one["flops_per_image"].get<double>() / 1e6,
+                  one["source"].get<std::string>().c_str());
     }
   });
 }

@@ -74,7 +74,8 @@ struct PlanCommand {
   }
 
   static void print(const nlohmann::json& plan) {
-    std::printf("%-28s %-30s %-18s %10s %10s %11s %10s\n", "scope", "operation", "shape", "MFLOP", "MB moved", "lifetime", "bound us");
+    std::printf("%-28s %-30s %-18s %10s %10s %11s %10s\n", "scope", "operation", "shape", "MFLOP", "MB moved",
+                "lifetime", "bound us");
     for (const auto& layer : plan["layers"]) {
       const auto shape = layer["shape"].get<std::vector<int64_t>>();
       const auto life = layer["lifetime"].get<std::vector<int64_t>>();
@@ -99,7 +100,8 @@ struct PlanCommand {
 }  // namespace
 
 void add_plan_command(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("plan", "price a training step: shapes, FLOPs, bytes, lifetimes, peak memory");
+  CLI::App* command =
+      program.add_subcommand("plan", "price a training step: shapes, FLOPs, bytes, lifetimes, peak memory");
   static PlanCommand plan;
   command->add_option("model", plan.options.model, "the network (see fer models)")->required();
   plan.step.add_to(*command, plan.options);

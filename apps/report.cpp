@@ -14,9 +14,8 @@ void add_report_command(CLI::App& program) {
   auto options = std::make_shared<Options>();
   command->add_option("runs", options->runs, "run folders")->required();
   command->add_option("--out", options->out, "the page to write")->required();
-  command->callback([options] {
-    std::cout << write_report(options->runs, options->out) << "report: " << options->out << "\n";
-  });
+  command->callback(
+      [options] { std::cout << write_report(options->runs, options->out) << "report: " << options->out << "\n"; });
 }
 
 }  // namespace fer

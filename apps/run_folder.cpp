@@ -181,7 +181,8 @@ void write_run_json(const std::filesystem::path& run, const TrainOptions& option
       {"options", to_json(options)},
       {"seed", options.seed},
       {"machine", machine_description()},
-      {"parameters", [&] {
+      {"parameters",
+       [&] {
          ModelOptions model;
          model.classes = static_cast<int64_t>(dataset.classes.size());
          model.size = options.size;
@@ -197,7 +198,6 @@ void write_run_json(const std::filesystem::path& run, const TrainOptions& option
         {"shape", std::vector<int64_t>{dataset.height(), dataset.width(), dataset.channels()}}}},
       {"split",
        {{"kind", options.split}, {"train", split.train}, {"validation", split.validation}, {"test", split.test}}}};
-  std::filesystem::create_directories(run);
   write_file(run / "run.json", json.dump(1));
 }
 
@@ -284,8 +284,7 @@ RunReport collect_report(const std::filesystem::path& run) {
     const Dataset dataset = open_run_data(record);
     const LoadedNetwork loaded = load_network(run);
     Classifier classifier(loaded.network, image_shape(dataset), dataset.images.dtype(), evaluation_batch);
-    report.samples =
-        gallery(dataset, record.split.test, classifier.probabilities(dataset.images, record.split.test));
+    report.samples = gallery(dataset, record.split.test, classifier.probabilities(dataset.images, record.split.test));
     report.panels = attack_panels(loaded.network, dataset, record.split.test);
   } catch (const Error& error) {
     std::cerr << "report: " << run.string() << ": no pictures: " << error.what() << "\n";

@@ -18,11 +18,13 @@ class TrainCommand {
     for (const char* name : {"--batch", "--size", "--channels", "--dropout", "--threads", "--seed"}) {
       options_.push_back(command->get_option(name));
     }
-    bind(command, "--batch-norm-momentum", &TrainOptions::batch_norm_momentum, "share of the new batch in running statistics (default: the network's own)");
+    bind(command, "--batch-norm-momentum", &TrainOptions::batch_norm_momentum,
+         "share of the new batch in running statistics (default: the network's own)");
     bind(command, "--model", &TrainOptions::model, "the network (see fer models)");
     bind(command, "--data", &TrainOptions::data, "synthetic[:N], a FER2013 .csv, a folder, or a .safetensors set");
     bind(command, "--ferplus", &TrainOptions::ferplus, "fer2013new.csv: FER+ votes for a FER2013 .csv");
-    bind(command, "--labels", &TrainOptions::labels, "FER+ mode: majority, probability, crossentropy, multitarget, argmax10");
+    bind(command, "--labels", &TrainOptions::labels,
+         "FER+ mode: majority, probability, crossentropy, multitarget, argmax10");
     bind(command, "--epochs", &TrainOptions::epochs, "passes over the training images");
     bind(command, "--lr", &TrainOptions::lr, "learning rate");
     bind(command, "--optimizer", &TrainOptions::optimizer, "sgd, adam, adamw, nadam, radam or rmsprop");
@@ -37,11 +39,13 @@ class TrainCommand {
     bind(command, "--validation", &TrainOptions::validation, "share of the training images set aside");
     bind_flag(command, "--dedup", &TrainOptions::dedup, "remove training images that stand in validation or test too");
     bind(command, "--limit", &TrainOptions::limit, "train on at most so many images, drawn with the seed (0: all)");
-    bind(command, "--early-stopping", &TrainOptions::early_stopping, "stop after so many epochs without a better validation loss");
+    bind(command, "--early-stopping", &TrainOptions::early_stopping,
+         "stop after so many epochs without a better validation loss");
     bind(command, "--weights", &TrainOptions::weights, "start from this weights file or run folder");
     bind_flag(command, "--partial", &TrainOptions::partial, "tensors that --weights lacks keep their first values");
     bind(command, "--freeze", &TrainOptions::freeze, "none or backbone");
-    bind(command, "--adversarial", &TrainOptions::adversarial, "none, stored:FILE.safetensors or fly:fgsm,eps=E[,ratio=R]");
+    bind(command, "--adversarial", &TrainOptions::adversarial,
+         "none, stored:FILE.safetensors or fly:fgsm,eps=E[,ratio=R]");
     command->add_option("--config", config_, "options from a JSON file; those given here win");
     command->add_flag("--resume", resume_, "go on from last.safetensors of the run folder, with its own options");
     command->add_option("--out", run_, "the run folder")->required();
@@ -101,7 +105,8 @@ class TrainCommand {
         throw CLI::RequiredError("--data");
       }
     }
-    if (step_.apply(options) == Device::null) {
+    const Device device = step_.apply(options);
+    if (device == Device::null) {
       fail("--device null prices a step without running it; use fer plan");
     }
     options.check();
@@ -129,6 +134,7 @@ class TrainCommand {
     } else {
       write_run_json(folder, options, dataset, split);
     }
+    step_.announce(device);
     describe(options, trainer, split);
     if (train(trainer) == Trainer::Outcome::interrupted) {
       std::cerr << "interrupted; go on with: fer train --resume --out " << folder.string() << "\n";
@@ -149,7 +155,9 @@ class TrainCommand {
 
   void describe(const TrainOptions& options, const Trainer& trainer, const Split& split) const {
     const Plan& plan = trainer.plan();
-    std::fprintf(stderr, "%s: %ld training, %zu validation, %zu test images; batch %ld; planned peak %s (%s values, %s weights and moments)\n",
+    std::fprintf(stderr,
+                 "%s: %ld training, %zu validation, %zu test images; batch %ld; planned peak %s (%s values, %s weights "
+                 "and moments)\n",
                  options.model.c_str(), trainer.training_samples(), split.validation.size(), split.test.size(),
                  options.batch, format_bytes(static_cast<double>(plan.peak_bytes() + plan.variable_bytes())).c_str(),
                  format_bytes(static_cast<double>(plan.peak_bytes())).c_str(),
@@ -165,13 +173,12 @@ class TrainCommand {
       char text[160];
       if (progress.record != nullptr) {
         const nlohmann::json& record = *progress.record;
-        int used = std::snprintf(text, sizeof text, "epoch %3ld/%ld  loss %.4f  accuracy %5.1f%%", progress.epoch,
-                                 progress.epochs, record.value("train_loss", 0.0),
-                                 100 * record.value("train_accuracy", 0.0));
+        int used =
+            std::snprintf(text, sizeof text, "epoch %3ld/%ld  loss %.4f  accuracy %5.1f%%", progress.epoch,
+                          progress.epochs, record.value("train_loss", 0.0), 100 * record.value("train_accuracy", 0.0));
         if (record.contains("validation_loss")) {
-          used += std::snprintf(text + used, sizeof text - static_cast<size_t>(used),
-                                "  validation %.4f  %5.1f%%", record.value("validation_loss", 0.0),
-                                100 * record.value("validation_accuracy", 0.0));
+          used += std::snprintf(text + used, sizeof text - static_cast<size_t>(used), "  validation %.4f  %5.1f%%",
+                                record.value("validation_loss", 0.0), 100 * record.value("validation_accuracy", 0.0));
         }
         std::snprintf(text + used, sizeof text - static_cast<size_t>(used), "  %.0f images/s  %.1f s",
                       record.value("images_per_second", 0.0), record.value("seconds", 0.0));

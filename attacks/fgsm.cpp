@@ -4,8 +4,7 @@
 
 namespace fer {
 
-Fgsm::Fgsm(const Network& network, Shape image, std::vector<double> eps, int64_t batch, bool targeted)
-    : batch_(batch) {
+Fgsm::Fgsm(const Network& network, Shape image, std::vector<double> eps, int64_t batch, bool targeted) : batch_(batch) {
   images_ = graph_.input("images", DType::f32, {batch, image[0], image[1], image[2]});
   labels_ = graph_.input("labels", DType::i32, {batch});
   const Value loss = cross_entropy(network.make(graph_)->forward(images_, Mode::evaluation), labels_, {.sum = true});

@@ -79,7 +79,8 @@ OnePixelResult OnePixel::attack(const Tensor& images, const Tensor& labels) {
   }
   while (std::any_of(places.begin(), places.end(), [](const Place& place) { return place.image >= 0; })) {
     for (size_t p = 0; p < places.size(); ++p) {
-      const Philox random(options_.seed, candidate_stream, static_cast<uint64_t>(std::max<int64_t>(places[p].image, 0)));
+      const Philox random(options_.seed, candidate_stream,
+                          static_cast<uint64_t>(std::max<int64_t>(places[p].image, 0)));
       for (int64_t c = 0; c < options_.chunk; ++c) {
         const int64_t row = static_cast<int64_t>(p) * options_.chunk + c;
         const auto draw = static_cast<uint64_t>((places[p].tried + c) * (2 + channels));

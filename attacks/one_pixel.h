@@ -16,7 +16,7 @@ struct OnePixelOptions {
 };
 
 struct OnePixelResult {
-  Tensor attacked;               // f32 [n,H,W,C]: the best candidate of each image (the image itself if none was better)
+  Tensor attacked;  // f32 [n,H,W,C]: the best candidate of each image (the image itself if none was better)
   std::vector<uint8_t> success;  // [n] the prediction left the true class
   std::vector<int64_t> queries;  // [n] candidates evaluated
 };

@@ -47,9 +47,9 @@ class Executor {
   Device device_;
   std::shared_ptr<Variables> variables_;
   std::shared_ptr<Arena> arena_;
-  std::vector<Tensor> held_;           // variables, by value id
-  std::vector<AnyView> views_;         // every value, by id
-  std::vector<Call> calls_;            // one a node
+  std::vector<Tensor> held_;                 // variables, by value id
+  std::vector<AnyView> views_;               // every value, by id
+  std::vector<Call> calls_;                  // one a node
   const std::byte* resolved_for_ = nullptr;  // the arena's address when views_ were made
 };
 

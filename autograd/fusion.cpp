@@ -69,8 +69,7 @@ class Fusion {
       }
       const int x = node(sum).inputs[static_cast<size_t>(1 - side)];
       const int gradient = node(sign).inputs[0];
-      node(index).operation =
-          std::make_shared<SignStep>(as<Scale>(node(scaled))->factor, clamp->low, clamp->high);
+      node(index).operation = std::make_shared<SignStep>(as<Scale>(node(scaled))->factor, clamp->low, clamp->high);
       node(index).inputs = {x, gradient};
       absorb(sum);
       absorb(scaled);  // the sign itself goes when no other step needs it: dead nodes are dropped after this pass

@@ -46,7 +46,7 @@ using Initializer = std::function<void(Tensor& value, RandomSequence& random)>;
 struct ValueRecord {
   ValueType type;
   ValueKind kind = ValueKind::result;
-  std::string name;  // of inputs, residents and variables
+  std::string name;   // of inputs, residents and variables
   int producer = -1;  // node of a result
   bool trainable = false;
   Initializer initializer;  // of a variable

@@ -44,7 +44,7 @@ Value multiply(Value a, Value b);
 Value scale(Value x, double factor);
 Value sign(Value x);  // -1, 0 or 1; NaN stays NaN. Its gradient is zero everywhere: none is recorded.
 Value clamp(Value x, double low, double high);  // gradient 1 inside [low, high], 0 outside
-Value sum(Value x);  // of all elements, a scalar
+Value sum(Value x);                             // of all elements, a scalar
 
 // ---- layers' arithmetic
 

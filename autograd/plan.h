@@ -12,9 +12,9 @@ namespace fer {
 
 struct PlanOptions {
   bool fuse = true;
-  bool share = true;      // values that never live at once share bytes; false gives each its own, the planner's oracle
-  bool in_place = true;   // elementwise results take over the bytes of an input that dies there
-  bool guard = false;     // 64 bytes of fence on both sides of every value, which the executor checks (tests)
+  bool share = true;     // values that never live at once share bytes; false gives each its own, the planner's oracle
+  bool in_place = true;  // elementwise results take over the bytes of an input that dies there
+  bool guard = false;    // 64 bytes of fence on both sides of every value, which the executor checks (tests)
   PrepareOptions kernels;
 };
 
@@ -23,7 +23,7 @@ struct PlannedValue {
   ValueKind kind = ValueKind::result;
   std::string name;
   Initializer initializer;
-  int64_t offset = -1;     // in the arena; -1 for variables, residents and values nobody needs
+  int64_t offset = -1;      // in the arena; -1 for variables, residents and values nobody needs
   int first = 0, last = 0;  // nodes during which its bytes are taken (inputs from -1, outputs of the plan to the end)
 };
 

@@ -9,8 +9,8 @@
 namespace fer {
 
 struct Program {
-  std::vector<Node> nodes;           // in the order they run
-  std::vector<ValueRecord> values;   // ids as in the graph; `producer` is not kept up
+  std::vector<Node> nodes;          // in the order they run
+  std::vector<ValueRecord> values;  // ids as in the graph; `producer` is not kept up
   std::vector<int> outputs;
 
   // For every value, the nodes that read it.

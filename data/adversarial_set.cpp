@@ -22,7 +22,8 @@ AdversarialSet read_adversarial_set(const std::filesystem::path& path) {
   const auto take = [&](const char* key, auto& into) {
     const auto found = set.dataset.metadata.find(key);
     if (found == set.dataset.metadata.end()) {
-      fail("adversarial set: ", path.string(), " is a data set without stored attacks; `fer attack … --out` writes one");
+      fail("adversarial set: ", path.string(),
+           " is a data set without stored attacks; `fer attack … --out` writes one");
     }
     try {
       nlohmann::json::parse(found->second).get_to(into);

@@ -9,8 +9,8 @@ namespace fer {
 namespace {
 
 Conv2dParams params_for(const ConvOptions& options, const Shape& x) {
-  return {options.stride, options.same ? same_padding(x[1], x[2], options.kernel, options.stride)
-                                       : symmetric_padding(options.padding)};
+  return {options.stride,
+          options.same ? same_padding(x[1], x[2], options.kernel, options.stride) : symmetric_padding(options.padding)};
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ namespace fer {
 struct ConvOptions {
   int64_t kernel = 3;
   int64_t stride = 1;
-  int64_t padding = 0;        // symmetric
-  bool same = false;          // TensorFlow's 'same' instead of `padding`
+  int64_t padding = 0;  // symmetric
+  bool same = false;    // TensorFlow's 'same' instead of `padding`
   bool bias = true;
 };
 

@@ -21,8 +21,8 @@ TensorFile weight_file(const Variables& variables, const std::map<std::string, s
                        bool with_optimizer);
 
 struct LoadOptions {
-  bool partial = false;       // tensors the file lacks keep their first values
-  bool replace_head = true;   // a classifier of another number of classes keeps its first values, and is reported
+  bool partial = false;      // tensors the file lacks keep their first values
+  bool replace_head = true;  // a classifier of another number of classes keeps its first values, and is reported
 };
 
 // Fills the variables that `graph` declares from `file`. Throws naming the tensor, the file, the expected and the

@@ -10,8 +10,7 @@ namespace {
 // Expand 1x1, depthwise 3x3, project 1x1; joined to its input where the shapes agree.
 class InvertedResidual {
  public:
-  InvertedResidual(Scope scope, int64_t in, int64_t out, int64_t stride, int64_t expansion,
-                   const BatchNormParams& norm)
+  InvertedResidual(Scope scope, int64_t in, int64_t out, int64_t stride, int64_t expansion, const BatchNormParams& norm)
       : joined_(stride == 1 && in == out) {
     const int64_t hidden = in * expansion;
     int at = 0;
@@ -20,8 +19,7 @@ class InvertedResidual {
       expand_norm_.emplace(scope / at / 1, hidden, norm);
       ++at;
     }
-    depthwise_.emplace(scope / at / 0, hidden,
-                       ConvOptions{.kernel = 3, .stride = stride, .padding = 1, .bias = false});
+    depthwise_.emplace(scope / at / 0, hidden, ConvOptions{.kernel = 3, .stride = stride, .padding = 1, .bias = false});
     depthwise_norm_.emplace(scope / at / 1, hidden, norm);
     project_.emplace(scope / (at + 1), hidden, out, ConvOptions{.kernel = 1, .bias = false});
     project_norm_.emplace(scope / (at + 2), out, norm);
@@ -48,7 +46,8 @@ class MobileNetV2 : public Module {
  public:
   MobileNetV2(Scope scope, const ModelOptions& options)
       : rate_(options.dropout < 0 ? 0.5 : options.dropout),
-        stem_(scope / "features" / 0 / 0, options.channels, 32, {.kernel = 3, .stride = 2, .padding = 1, .bias = false}),
+        stem_(scope / "features" / 0 / 0, options.channels, 32,
+              {.kernel = 3, .stride = 2, .padding = 1, .bias = false}),
         stem_norm_(scope / "features" / 0 / 1, 32, batch_norm_params({}, options)),
         last_(scope / "features" / 18 / 0, 320, 1280, {.kernel = 1, .bias = false}),
         last_norm_(scope / "features" / 18 / 1, 1280, batch_norm_params({}, options)),
@@ -58,7 +57,8 @@ class MobileNetV2 : public Module {
       int64_t expansion, width;
       int repeats;
       int64_t stride;
-    } table[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+    } table[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                 {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     int64_t channels = 32;
     int index = 1;
     for (const auto& row : table) {

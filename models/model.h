@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/batch_norm.h"
 #include "layers/module.h"
 
 namespace fer {
@@ -17,7 +16,8 @@ struct ModelOptions {
   int64_t size = 0;      // side of the square input; 0: the network's own
   int64_t channels = 0;  // of the input the network sees; 0: its own. Grey images are replicated to three
   double dropout = -1;   // rate of the network's dropout layers; negative: the paper's
-  double batch_norm_momentum = -1;  // PyTorch's convention; negative: the network's own (Keras' 0.01 in papers 003, 004)
+  double batch_norm_momentum =
+      -1;  // PyTorch's convention; negative: the network's own (Keras' 0.01 in papers 003, 004)
   DType dtype = DType::f32;
 };
 
@@ -29,10 +29,10 @@ using NetworkFactory = std::unique_ptr<Module> (*)(Scope scope, const ModelOptio
 
 struct ModelEntry {
   std::string name;
-  std::string source;      // the paper and section it comes from
-  int64_t size;            // default input
+  std::string source;  // the paper and section it comes from
+  int64_t size;        // default input
   int64_t channels;
-  std::string head;        // prefix of the classifier's parameters: what --freeze backbone leaves trainable
+  std::string head;  // prefix of the classifier's parameters: what --freeze backbone leaves trainable
   NetworkFactory make;
 };
 
@@ -50,7 +50,7 @@ ModelOptions resolve(const ModelEntry& entry, ModelOptions options);
 std::unique_ptr<Module> make_model(std::string_view name, Graph& graph, const ModelOptions& options = {});
 
 struct ParameterCount {
-  int64_t total = 0;      // Keras-style: running statistics counted
+  int64_t total = 0;  // Keras-style: running statistics counted
   int64_t trainable = 0;
 };
 ParameterCount count_parameters(std::string_view name, const ModelOptions& options = {});

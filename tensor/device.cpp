@@ -16,9 +16,7 @@ std::string_view name_of(Device device) {
   return "?";
 }
 
-std::string unavailable_reason(Device device) {
-  return device == Device::cuda ? "this build has no CUDA backend" : "";
-}
+std::string unavailable_reason(Device device) { return device == Device::cuda ? "this build has no CUDA backend" : ""; }
 
 Device parse_device(std::string_view text) {
   if (text == "auto") {

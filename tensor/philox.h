@@ -9,7 +9,8 @@
 namespace fer {
 
 // The i-th block of four 32-bit numbers is a pure function of (seed, stream, step, i): the same on every device, in
-// any order, with any number of threads, and after a resume. `stream` is the operation drawing, `step` the training step.
+// any order, with any number of threads, and after a resume. `stream` is the operation drawing, `step` the training
+// step.
 class Philox {
  public:
   Philox(uint64_t seed, uint32_t stream, uint64_t step = 0)

@@ -2,9 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <set>
-
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "autograd/executor.h"
 #include "layers/weights.h"
@@ -86,9 +85,7 @@ class GoldenModel {
 
  private:
   const std::string name() const { return golden_["model"]; }
-  double allowed(const char* what) const {
-    return 3 * golden_["pytorch_float32_error"][what].get<double>() + 1e-5;
-  }
+  double allowed(const char* what) const { return 3 * golden_["pytorch_float32_error"][what].get<double>() + 1e-5; }
 
   void fill() {
     Graph graph;
@@ -100,7 +97,8 @@ class GoldenModel {
       REQUIRE_MESSAGE(golden_["state"].contains(record.name), "PyTorch has no ", record.name);
       const Shape torch_shape(golden_["state"][record.name].get<std::vector<int64_t>>());
       const std::string owner = record.name.substr(0, record.name.rfind('.'));
-      const Tensor value_in_torch = filled(record.name, torch_shape, golden_["state"].contains(owner + ".running_mean"));
+      const Tensor value_in_torch =
+          filled(record.name, torch_shape, golden_["state"].contains(owner + ".running_mean"));
       variables_->set(record.name, from_torch_layout(record.name, value_in_torch, record.type.shape));
     }
     CHECK(ours.size() == golden_["state"].size());
@@ -130,7 +128,8 @@ class GoldenModel {
     Executor executor(make_plan(graph, outputs), Device::cpu, variables_);
     executor.feed(x, input_.view()).feed(labels, labels_.view()).run({});
 
-    const double logits_error = distance(flattened(golden_["train_logits"]), executor.read(logits).as<const float>().data);
+    const double logits_error =
+        distance(flattened(golden_["train_logits"]), executor.read(logits).as<const float>().data);
     const double loss_error =
         std::abs(static_cast<double>(executor.scalar<float>(loss)) / golden_["train_loss"].get<double>() - 1);
     CHECK(logits_error <= allowed("train_logits"));
@@ -153,8 +152,8 @@ class GoldenModel {
     }
   }
 
-  // How far the norm and the projection are off, relative to the norm. A bias in front of a batch-norm has no gradient in
-  // exact arithmetic; what float32 leaves there (ours, and in the goldens PyTorch's, for vectors) is rounding noise,
+  // How far the norm and the projection are off, relative to the norm. A bias in front of a batch-norm has no gradient
+  // in exact arithmetic; what float32 leaves there (ours, and in the goldens PyTorch's, for vectors) is rounding noise,
   // which has to stay below a millionth of the largest gradient.
   double gradient_error(const std::string& parameter, const Tensor& gradient) {
     const auto& expected = golden_["gradients"].at(parameter);

@@ -100,7 +100,8 @@ Value record(const std::string& name, const std::string& about, const Inputs& in
   }
   if (starts("cross_entropy")) {
     const CrossEntropyParams params{.label_smoothing = number_after(about, "smoothing", 0)};
-    return cross_entropy(x(), in.count("target") ? in.at("target") : in.at("label"), params, optional(in, "class_weight"));
+    return cross_entropy(x(), in.count("target") ? in.at("target") : in.at("label"), params,
+                         optional(in, "class_weight"));
   }
   FAIL("no check for golden ", name);
   return {};
@@ -130,7 +131,8 @@ void check_operation(const std::string& test, const TensorFile& file) {
   std::vector<Value> wrt;
   const Tensor expected = ours(test, "y", file.at("y"));
   for (const auto& [name, tensor] : file.tensors) {
-    if (name == "y" || name == "dy" || name.rfind("new_", 0) == 0 || (name[0] == 'd' && file.contains(name.substr(1)))) {
+    if (name == "y" || name == "dy" || name.rfind("new_", 0) == 0 ||
+        (name[0] == 'd' && file.contains(name.substr(1)))) {
       continue;
     }
     values[name] = ours(test, name, tensor);
@@ -172,7 +174,8 @@ void check_operation(const std::string& test, const TensorFile& file) {
 
 OptimizerParams optimizer_of(const std::string& test, const std::string& about) {
   OptimizerParams params;
-  const std::string kind = test.substr(4, test.find('_', 4) == std::string::npos ? std::string::npos : test.find('_', 4) - 4);
+  const std::string kind =
+      test.substr(4, test.find('_', 4) == std::string::npos ? std::string::npos : test.find('_', 4) - 4);
   params.kind = parse_optimizer(kind);
   params.momentum = number_after(about, "momentum", 0);
   params.nesterov = mentions(about, "nesterov");

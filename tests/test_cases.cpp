@@ -115,7 +115,8 @@ TEST_CASE("cases: fences around every value stay whole, and plans agree bit for 
     for (const PlanOptions& options : {guarded, unshared}) {
       const auto other = single.run(single.inputs(), options);
       for (size_t i = 0; i < shared.size(); ++i) {
-        CHECK(std::memcmp(shared[i].data<double>(), other[i].data<double>(), static_cast<size_t>(shared[i].bytes())) == 0);
+        CHECK(std::memcmp(shared[i].data<double>(), other[i].data<double>(), static_cast<size_t>(shared[i].bytes())) ==
+              0);
       }
     }
   }

@@ -1,9 +1,8 @@
 // Every choice of a training run, under the names of the command line; it is what run.json records.
 #pragma once
 
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "data/dataset.h"
 #include "kernels/augment.h"
@@ -15,34 +14,34 @@ struct TrainOptions {
   std::string model = "mobilenet_v2";
   std::string data;
   std::string ferplus;
-  std::string labels = "none";         // FER+ mode
+  std::string labels = "none";  // FER+ mode
   int64_t batch = 32;
-  int64_t size = 0;                    // 0: the network's own
+  int64_t size = 0;  // 0: the network's own
   int64_t channels = 0;
   double dropout = -1;
-  double batch_norm_momentum = -1;     // negative: the network's own
+  double batch_norm_momentum = -1;  // negative: the network's own
   int64_t epochs = 30;
   double lr = 1e-3;
   std::string optimizer = "adam";
-  double momentum = 0.9;               // sgd
+  double momentum = 0.9;  // sgd
   bool nesterov = false;
-  std::string schedule = "cosine";     // constant | cosine | onecycle | step | plateau | keras-decay:R
+  std::string schedule = "cosine";  // constant | cosine | onecycle | step | plateau | keras-decay:R
   double weight_decay = 0;
   double label_smoothing = 0;
-  bool class_weights = false;          // n / (classes x n_class)
-  std::string augment = "paper";       // none | flip | paper | strong
+  bool class_weights = false;     // n / (classes x n_class)
+  std::string augment = "paper";  // none | flip | paper | strong
   std::string split = "official";
   double validation = -1;
   bool dedup = false;
-  int64_t limit = 0;                   // train on at most so many images, drawn with the seed; 0: all
-  int64_t early_stopping = 0;          // epochs without a better validation loss; 0: never stop
-  std::string weights;                 // start from these
+  int64_t limit = 0;           // train on at most so many images, drawn with the seed; 0: all
+  int64_t early_stopping = 0;  // epochs without a better validation loss; 0: never stop
+  std::string weights;         // start from these
   bool partial = false;
-  std::string freeze = "none";         // none | backbone
-  std::string adversarial = "none";    // none | stored:FILE | fly:fgsm,eps=0.01[,ratio=0.5]
+  std::string freeze = "none";       // none | backbone
+  std::string adversarial = "none";  // none | stored:FILE | fly:fgsm,eps=0.01[,ratio=0.5]
   uint64_t seed = 0;
-  int64_t threads = 0;                 // 0: all
-  int64_t memory_limit = 0;            // bytes; 0: none
+  int64_t threads = 0;       // 0: all
+  int64_t memory_limit = 0;  // bytes; 0: none
 
   // Throws naming the option, its value and what would be right.
   void check() const;
@@ -61,9 +60,9 @@ OptimizerParams optimizer_params(const TrainOptions& options);
 // What `--adversarial` says.
 struct AdversarialTraining {
   enum class Kind { none, stored, fly } kind = Kind::none;
-  std::string file;     // stored
-  double eps = 0;       // fly
-  double ratio = 0.5;   // fly: the adversarial share of the loss
+  std::string file;    // stored
+  double eps = 0;      // fly
+  double ratio = 0.5;  // fly: the adversarial share of the loss
 };
 AdversarialTraining parse_adversarial(const std::string& text);
 

@@ -42,8 +42,9 @@ double Schedule::rate(int64_t step) const {
       return lr_;
     case Kind::cosine: {
       constexpr double warm_up = 0.03;
-      return done < warm_up ? lr_ * (done + 1.0 / static_cast<double>(steps_)) / (warm_up + 1.0 / static_cast<double>(steps_))
-                            : cosine(lr_, 0, (done - warm_up) / (1 - warm_up));
+      return done < warm_up
+                 ? lr_ * (done + 1.0 / static_cast<double>(steps_)) / (warm_up + 1.0 / static_cast<double>(steps_))
+                 : cosine(lr_, 0, (done - warm_up) / (1 - warm_up));
     }
     case Kind::onecycle: {
       constexpr double rise = 0.3;

@@ -51,9 +51,10 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
 
   Plan plan = make_plan(graph_, std::vector{loss_, correct_, update}, plan_options);
   if (options.memory_limit > 0 && plan.peak_bytes() + plan.variable_bytes() > options.memory_limit) {
-    fail("--memory-limit: ", options.memory_limit, " bytes are not enough for this step: ",
-         plan.peak_bytes() + plan.variable_bytes(), " are the least (", plan.peak_bytes(), " for values, ",
-         plan.variable_bytes(), " for weights and moments); a smaller --batch needs less");
+    fail("--memory-limit: ", options.memory_limit,
+         " bytes are not enough for this step: ", plan.peak_bytes() + plan.variable_bytes(), " are the least (",
+         plan.peak_bytes(), " for values, ", plan.variable_bytes(),
+         " for weights and moments); a smaller --batch needs less");
   }
   executor_ = std::make_unique<Executor>(std::move(plan), network.device, network.variables, network.arena);
   if (network.device == Device::null) {

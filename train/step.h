@@ -11,9 +11,9 @@ namespace fer {
 
 // The data a step gathers from, by index; bound once, read in place.
 struct TrainingData {
-  Tensor images;                // [N,H,W,C] u8, or f32 in [0,1]
-  Tensor labels;                // i32 [N]
-  Tensor targets;               // f32 [N,classes] or empty
+  Tensor images;   // [N,H,W,C] u8, or f32 in [0,1]
+  Tensor labels;   // i32 [N]
+  Tensor targets;  // f32 [N,classes] or empty
   bool multi_target = false;
   std::optional<Tensor> class_weight;  // f32 [classes]
 };
@@ -21,8 +21,8 @@ struct TrainingData {
 // `head` is the prefix of the parameters that --freeze backbone trains.
 class TrainingStep {
  public:
-  TrainingStep(const TrainOptions& options, const Network& network, const std::string& head,
-               const TrainingData& data, const PlanOptions& plan_options = {});
+  TrainingStep(const TrainOptions& options, const Network& network, const std::string& head, const TrainingData& data,
+               const PlanOptions& plan_options = {});
 
   struct Result {
     double loss = 0;

@@ -101,7 +101,11 @@ Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
     validator_ = std::make_unique<Classifier>(network_, Shape{shape[1], shape[2], shape[3]}, validation_images_.dtype(),
                                               std::min<int64_t>(evaluation_batch, options_.batch));
   }
-  std::filesystem::create_directories(run_);
+  std::error_code reason;
+  std::filesystem::create_directories(run_, reason);
+  if (reason) {
+    fail("run folder: cannot make ", run_.string(), ": ", reason.message(), "; give a folder that can be written to");
+  }
   remove_unfinished_files(run_);
 }
 
@@ -329,8 +333,8 @@ Trainer::Outcome Trainer::train(const std::function<void(const Progress&)>& repo
       }
       const auto start = Clock::now();
       std::copy_n(order.begin() + state_.batch * options_.batch, options_.batch, indices.begin());
-      const TrainingStep::Result result = step_->run(indices, schedule_.rate(state_.step),
-                                                     {options_.seed, static_cast<uint64_t>(state_.step)});
+      const TrainingStep::Result result =
+          step_->run(indices, schedule_.rate(state_.step), {options_.seed, static_cast<uint64_t>(state_.step)});
       if (!std::isfinite(result.loss)) {
         fail("training: the loss is ", result.loss, " in epoch ", state_.epoch + 1, ", batch ", state_.batch + 1,
              " (learning rate ", schedule_.rate(state_.step), "); the last checkpoint is intact; try a smaller --lr");

@@ -15,11 +15,11 @@
 namespace fer {
 
 struct Progress {
-  int64_t epoch = 0, epochs = 0;   // epoch counts from 1
+  int64_t epoch = 0, epochs = 0;  // epoch counts from 1
   int64_t batch = 0, batches = 0;
-  double loss = 0, accuracy = 0;   // of the epoch so far
+  double loss = 0, accuracy = 0;  // of the epoch so far
   double images_per_second = 0;
-  double seconds_left = 0;         // of the whole run
+  double seconds_left = 0;                 // of the whole run
   const nlohmann::json* record = nullptr;  // the epoch's log record, once it is over
 };
 
@@ -70,10 +70,10 @@ class Trainer {
   std::map<std::string, std::string> metadata_;
   std::filesystem::path run_;
   TrainingData data_;
-  std::vector<int32_t> samples_;      // rows of data_.images to train on
-  Tensor label_odds_;                 // f32 [N,classes] to draw each epoch's labels from (FER+ probability), or empty
+  std::vector<int32_t> samples_;  // rows of data_.images to train on
+  Tensor label_odds_;             // f32 [N,classes] to draw each epoch's labels from (FER+ probability), or empty
   Tensor validation_images_;
-  std::vector<int32_t> validation_;   // rows of validation_images_
+  std::vector<int32_t> validation_;  // rows of validation_images_
   std::vector<int32_t> validation_labels_;
   std::vector<std::string> not_loaded_;
   std::unique_ptr<TrainingStep> step_;

@@ -84,7 +84,7 @@ Cost Conv2dForward::cost(std::span<const ValueType> inputs, std::span<const Valu
 }
 
 Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
-                       const PrepareOptions& options) const {
+                              const PrepareOptions& options) const {
   const bool bias = inputs.size() == 3;
   if (inputs[0].dtype == DType::f32 && !options.reference) {
     const auto fast = prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias);
@@ -167,7 +167,8 @@ Kernel Conv2dBackwardWeight::prepare(std::span<const ValueType> inputs, std::spa
 }
 
 Value conv2d(Value x, Value weight, std::optional<Value> bias, const Conv2dParams& params) {
-  return bias ? x.graph().record(Conv2dForward(params), {x, weight, *bias}) : x.graph().record(Conv2dForward(params), {x, weight});
+  return bias ? x.graph().record(Conv2dForward(params), {x, weight, *bias})
+              : x.graph().record(Conv2dForward(params), {x, weight});
 }
 
 }  // namespace fer

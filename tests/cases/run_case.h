@@ -11,7 +11,8 @@ namespace fer::test {
 // Uniform numbers in [-1, 1) from a name: the formula of the golden files.
 std::vector<double> uniform(const std::string& name, int64_t count);
 
-// A case in one floating-point type, with the gradients of sum(y * cotangent) with respect to the inputs that want them.
+// A case in one floating-point type, with the gradients of sum(y * cotangent) with respect to the inputs that want
+// them.
 class RecordedCase {
  public:
   RecordedCase(const Case& one, DType dtype, bool with_gradients);
