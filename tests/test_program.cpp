@@ -575,7 +575,8 @@ TEST_CASE("program: models --json has the known totals of parameters") {
                                                  {"cnn_2block", 537'671},     {"cnn_3block", 2'542'663},
                                                  {"cnn_4block", 4'858'695},   {"cnn_5block", 13'113'927}};
   size_t found = 0;
-  for (const auto& model : run_json({"models", "--json"}).at("models")) {
+  const nlohmann::json listed = run_json({"models", "--json"});
+  for (const auto& model : listed.at("models")) {
     check_names(model, {"name", "parameters_total", "parameters_trainable", "input", "flops_per_image"});
     const auto total = totals.find(model.at("name"));
     if (total != totals.end()) {
