@@ -32,7 +32,7 @@ struct ModelOptions {
   Convention convention = Convention::torchvision;
   Normalisation normalisation = Normalisation::own;
   Head head = Head::paper;
-  std::vector<std::string> without;  // parts left out, for ablations: of ModelEntry::parts
+  std::vector<std::string> without = {};  // parts left out, for ablations: of ModelEntry::parts
   DType dtype = DType::f32;
 
   bool has(std::string_view part) const;

@@ -25,7 +25,7 @@ struct TrainOptions {
   std::string convention = "torchvision";
   std::string normalise = "own";
   std::string head = "paper";
-  std::vector<std::string> without;  // parts of the network left out
+  std::vector<std::string> without = {};  // parts of the network left out
   int64_t epochs = 30;
   double lr = 1e-3;
   std::string optimizer = "adam";
