@@ -5,6 +5,20 @@
 
 namespace fer {
 
+// A backbone with global average pooling, dropout (`own_rate` unless the options give one) and one dense layer at
+// `output`.
+class PooledClassifier : public Module {
+ public:
+  PooledClassifier(std::unique_ptr<Module> backbone, int64_t channels, Scope output, double own_rate,
+                   const ModelOptions& options);
+  Value forward(Value x, Mode mode) override;
+
+ private:
+  std::unique_ptr<Module> backbone_;
+  Linear output_;
+  double rate_;
+};
+
 std::unique_ptr<Module> make_resnet50(Scope scope, const ModelOptions& options);
 
 // What stands before the classifiers: from images to a map [N,h,w,C], under torchvision's names of `features`.

@@ -71,24 +71,12 @@ class Features : public Module {
   BatchNorm last_;
 };
 
-class DenseNet121 : public Module {
- public:
-  DenseNet121(Scope scope, const ModelOptions& options)
-      : features_(scope / "features", options),
-        output_(scope / "classifier", 1024, options.classes),
-        rate_(std::max(0.0, options.dropout)) {}
+std::unique_ptr<Module> make_densenet121(Scope scope, const ModelOptions& options) {
+  return std::make_unique<PooledClassifier>(densenet121_features(scope / "features", options), 1024,
+                                            scope / "classifier", 0, options);
+}
 
-  Value forward(Value x, Mode mode) override {
-    return output_(dropout(global_average_pool(features_.forward(x, mode)), rate_, mode));
-  }
-
- private:
-  Features features_;
-  Linear output_;
-  double rate_;  // none in the paper
-};
-
-const RegisterModel registered{{"densenet121", "paper 000", 75, 3, "classifier", construct<DenseNet121>}};
+const RegisterModel registered{{"densenet121", "paper 000", 75, 3, "classifier", make_densenet121}};
 
 }  // namespace
 

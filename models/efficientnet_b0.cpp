@@ -1,6 +1,6 @@
 // EfficientNet-B0 (Tan and Le, 2019) with torchvision's names: inverted residuals with squeeze-excite, SiLU and
 // stochastic depth.
-#include "models/model.h"
+#include "models/backbones.h"
 
 namespace fer {
 
@@ -41,15 +41,13 @@ class InvertedResidual {
   std::optional<SqueezeExcite> gate_;
 };
 
-class EfficientNetB0 : public Module {
+class Features : public Module {
  public:
-  EfficientNetB0(Scope scope, const ModelOptions& options)
-      : stem_{Conv2d(scope / "features" / 0 / 0, options.channels, 32, padded(3, 2, options)),
-              BatchNorm(scope / "features" / 0 / 1, 32, batch_norm_params(options)), Activation::silu},
-        last_{Conv2d(scope / "features" / 8 / 0, 320, 1280, {.kernel = 1, .bias = false}),
-              BatchNorm(scope / "features" / 8 / 1, 1280, batch_norm_params(options)), Activation::silu},
-        output_(scope / "classifier" / 1, 1280, options.classes),
-        rate_(options.dropout < 0 ? 0.2 : options.dropout) {
+  Features(Scope scope, const ModelOptions& options)
+      : stem_{Conv2d(scope / 0 / 0, options.channels, 32, padded(3, 2, options)),
+              BatchNorm(scope / 0 / 1, 32, batch_norm_params(options)), Activation::silu},
+        last_{Conv2d(scope / 8 / 0, 320, 1280, {.kernel = 1, .bias = false}),
+              BatchNorm(scope / 8 / 1, 1280, batch_norm_params(options)), Activation::silu} {
     constexpr struct {
       int64_t expansion, kernel, stride, width;
       int repeats;
@@ -61,9 +59,8 @@ class EfficientNetB0 : public Module {
     int64_t stage = 1;
     for (const auto& row : table) {
       for (int64_t i = 0; i < row.repeats; ++i) {
-        blocks_.emplace_back(scope / "features" / stage / i / "block", channels, row.width, row.kernel,
-                             i == 0 ? row.stride : 1, row.expansion,
-                             drop_path * static_cast<double>(blocks_.size()) / blocks, options);
+        blocks_.emplace_back(scope / stage / i / "block", channels, row.width, row.kernel, i == 0 ? row.stride : 1,
+                             row.expansion, drop_path * static_cast<double>(blocks_.size()) / blocks, options);
         channels = row.width;
       }
       ++stage;
@@ -75,19 +72,22 @@ class EfficientNetB0 : public Module {
     for (const InvertedResidual& block : blocks_) {
       x = block(x, mode);
     }
-    return output_(dropout(global_average_pool(last_(x, mode)), rate_, mode));
+    return last_(x, mode);
   }
 
  private:
   ConvNorm stem_;
   std::vector<InvertedResidual> blocks_;
   ConvNorm last_;
-  Linear output_;
-  double rate_;
 };
 
+std::unique_ptr<Module> make_efficientnet_b0(Scope scope, const ModelOptions& options) {
+  return std::make_unique<PooledClassifier>(std::make_unique<Features>(scope / "features", options), 1280,
+                                            scope / "classifier" / 1, 0.2, options);
+}
+
 const RegisterModel registered{
-    {"efficientnet_b0", "paper 004", 48, 3, "classifier", construct<EfficientNetB0>, {}, Normalisation::imagenet}};
+    {"efficientnet_b0", "paper 004", 48, 3, "classifier", make_efficientnet_b0, {}, Normalisation::imagenet}};
 
 }  // namespace
 

@@ -40,12 +40,10 @@ class Bottleneck {
   std::optional<ConvNorm> shortcut_;
 };
 
-class ResNet50 : public Module {
+class Features : public Module {
  public:
-  ResNet50(Scope scope, const ModelOptions& options)
-      : stem_(Bottleneck::layer(scope / "conv1", scope / "bn1", options.channels, 64, 7, 2, options)),
-        output_(scope / "fc", 2048, options.classes),
-        rate_(std::max(0.0, options.dropout)) {
+  Features(Scope scope, const ModelOptions& options)
+      : stem_(Bottleneck::layer(scope / "conv1", scope / "bn1", options.channels, 64, 7, 2, options)) {
     constexpr int depths[] = {3, 4, 6, 3};
     int64_t channels = 64;
     for (int64_t stage = 0; stage < 4; ++stage) {
@@ -63,22 +61,20 @@ class ResNet50 : public Module {
     for (const Bottleneck& block : blocks_) {
       x = block(x, mode);
     }
-    return output_(dropout(global_average_pool(x), rate_, mode));
+    return x;
   }
 
  private:
   ConvNorm stem_;
   std::vector<Bottleneck> blocks_;
-  Linear output_;
-  double rate_;  // none in the paper
 };
 
-const RegisterModel registered{{"resnet50", "paper 001", 48, 3, "fc", construct<ResNet50>}};
+const RegisterModel registered{{"resnet50", "paper 001", 48, 3, "fc", make_resnet50}};
 
 }  // namespace
 
 std::unique_ptr<Module> make_resnet50(Scope scope, const ModelOptions& options) {
-  return std::make_unique<ResNet50>(scope, options);
+  return std::make_unique<PooledClassifier>(std::make_unique<Features>(scope, options), 2048, scope / "fc", 0, options);
 }
 
 }  // namespace fer

@@ -67,24 +67,6 @@ class Vgg : public Module {
   double rate_;
 };
 
-// The backbone with global average pooling.
-class PooledVgg : public Module {
- public:
-  PooledVgg(Scope scope, std::array<int, 5> depths, const ModelOptions& options)
-      : features_(scope / "features", depths, options),
-        output_(scope / "classifier", 512, options.classes),
-        rate_(std::max(0.0, options.dropout)) {}
-
-  Value forward(Value x, Mode mode) override {
-    return output_(dropout(global_average_pool(features_.forward(x, mode)), rate_, mode));
-  }
-
- private:
-  Features features_;
-  Linear output_;
-  double rate_;  // none in the paper
-};
-
 constexpr std::array vgg16 = {2, 2, 3, 3, 3};
 constexpr std::array vgg19 = {2, 2, 4, 4, 4};
 
@@ -92,7 +74,8 @@ std::unique_ptr<Module> make_vgg19(Scope scope, const ModelOptions& options) {
   if (options.head == Head::published) {
     return std::make_unique<Vgg>(scope, vgg19, options, "vgg19");
   }
-  return std::make_unique<PooledVgg>(scope, vgg19, options);
+  return std::make_unique<PooledClassifier>(std::make_unique<Features>(scope / "features", vgg19, options), 512,
+                                            scope / "classifier", 0, options);
 }
 
 std::unique_ptr<Module> make_vggface(Scope scope, const ModelOptions& options) {
