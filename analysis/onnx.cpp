@@ -13,15 +13,26 @@ namespace {
 // A batch that no other extent of a network is likely to equal: it stands for any.
 constexpr int64_t any_number = 9973;
 
+Program needed_by(Value result) {
+  const Graph& graph = result.graph();
+  Program program;
+  program.nodes = graph.nodes();
+  program.values.assign(graph.values().begin(), graph.values().end());
+  program.outputs = {result.id()};
+  drop_dead_nodes(program);
+  return program;
+}
+
+// The version of the file format that was current when that of the operations came.
+int64_t ir_version(int64_t opset) { return opset < 11 ? 5 : opset < 12 ? 6 : opset < 15 ? 7 : 8; }
+
 class OnnxExport {
  public:
   OnnxExport(Value result, const std::string& name, const Variables& variables, const OnnxOptions& options)
-      : name_(name), options_(options), writer_(*model_.mutable_graph()) {
-    const Graph& graph = result.graph();
-    program_.nodes = graph.nodes();
-    program_.values.assign(graph.values().begin(), graph.values().end());
-    program_.outputs = {result.id()};
-    drop_dead_nodes(program_);
+      : name_(name),
+        options_(options),
+        program_(needed_by(result)),
+        writer_(*model_.mutable_graph(), required_opset(program_)) {
     for (const Node& node : program_.nodes) {
       for (int input : node.inputs) {
         if (value(input).kind == ValueKind::variable) {
@@ -116,7 +127,7 @@ class OnnxExport {
   OnnxModel finish() {
     model_.mutable_graph()->set_name(name_);
     model_.set_producer_name("ferrotype");
-    model_.set_ir_version(writer_.opset() < 15 ? 7 : 8);  // what was current when that version of operations came
+    model_.set_ir_version(ir_version(writer_.opset()));
     model_.add_opset_import()->set_version(writer_.opset());
     for (const auto& [key, text] : options_.metadata) {
       onnx::StringStringEntryProto& entry = *model_.add_metadata_props();
@@ -136,8 +147,8 @@ class OnnxExport {
   const std::string name_;
   const OnnxOptions& options_;
   onnx::ModelProto model_;
-  OnnxWriter writer_;
   Program program_;
+  OnnxWriter writer_;
   std::map<std::string, Tensor> tensors_;  // the variables read, by name
   std::vector<std::string> names_;         // in ONNX, by value
   int64_t batch_ = -1;                     // the extent that stands for any, when one does

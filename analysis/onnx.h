@@ -14,7 +14,7 @@ namespace fer {
 struct OnnxOptions {
   bool fold = false;       // batch-norms into the convolutions before them
   bool any_batch = false;  // the extent that the graph calls its batch may be any: "N" instead of a number
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string> metadata = {};
 };
 
 struct OnnxModel {

@@ -107,7 +107,7 @@ std::string constant(OnnxConversion& c) {
   }
   Tensor elements(DType::f32, Shape(onnx_extents(shape)));
   std::fill(elements.as<float>().begin(), elements.as<float>().end(), static_cast<float>(c.attribute("value")));
-  return c.result("Identity", {c.tensor("value", elements)});
+  return c.tensor("value", elements);
 }
 
 // ---- layers
@@ -143,11 +143,17 @@ std::string scale_channels(OnnxConversion& c) {
   return c.result("Mul", {c.input(0), c.step("factors", "Reshape", {c.input(1), shape})});
 }
 
+// Bounds were attributes before version 11.
+std::string clip(OnnxConversion& c, double low, double high) {
+  const auto least = static_cast<float>(low), most = static_cast<float>(high);
+  return c.writer().opset() < 11 ? c.result("Clip", {c.input(0)}, {{"min", least}, {"max", most}})
+                                 : c.result("Clip", {c.input(0), c.writer().number(least), c.writer().number(most)});
+}
+
 // ---- geometry
 
 // Coordinates (x, y, 1) of the output's pixels times theta's transpose are the grid that is sampled at.
 std::string affine_grid_sample(OnnxConversion& c) {
-  c.writer().require_opset(16);
   const int64_t height = c.result_shape()[1], width = c.result_shape()[2];
   const auto centre = [](int64_t at, int64_t count) {
     return static_cast<float>(2 * at + 1 - count) / static_cast<float>(count);
@@ -185,6 +191,34 @@ std::string resize_bilinear(OnnxConversion& c) {
 
 // ---- all of them
 
+std::string concat(OnnxConversion& c) { return c.result("Concat", c.inputs(), {{"axis", channel_axis(c.shape(0))}}); }
+
+std::string decode(OnnxConversion& c) {
+  const int64_t type = onnx::TensorProto_DataType_FLOAT;
+  return c.result("Div", {c.step("float", "Cast", {c.input(0)}, {{"to", type}}), c.writer().number(255)});
+}
+
+std::string global_average_pool(OnnxConversion& c) {
+  return c.result("Flatten", {c.step("mean", "GlobalAveragePool", {c.input(0)})}, {{"axis", int64_t{1}}});
+}
+
+std::string linear(OnnxConversion& c) { return c.result("Gemm", c.inputs(), {{"transB", int64_t{1}}}); }
+
+std::string replicate_channels(OnnxConversion& c) {
+  const std::vector<std::string> copies(static_cast<size_t>(c.result_shape()[3]), c.input(0));
+  return c.result("Concat", copies, {{"axis", int64_t{1}}});
+}
+
+std::string scale(OnnxConversion& c) {
+  return c.result("Mul", {c.input(0), c.writer().number(static_cast<float>(c.attribute("factor")))});
+}
+
+std::string silu(OnnxConversion& c) {
+  return c.result("Mul", {c.input(0), c.step("sigmoid", "Sigmoid", {c.input(0)})});
+}
+
+std::string softmax(OnnxConversion& c) { return c.result("Softmax", c.inputs(), {{"axis", int64_t{1}}}); }
+
 using Convert = std::function<std::string(OnnxConversion& c)>;
 
 // An operation that has the same inputs in ONNX, and nothing to set.
@@ -198,66 +232,52 @@ const std::map<std::string, Convert>& conversions() {
       {"affine_grid_sample", affine_grid_sample},
       {"average_pool", [](auto& c) { return pool(c, "AveragePool"); }},
       {"batch_norm_inference", batch_norm},
-      {"clamp",
-       [](auto& c) {
-         return c.result("Clip", {c.input(0), c.writer().number(static_cast<float>(c.attribute("low"))),
-                                  c.writer().number(static_cast<float>(c.attribute("high")))});
-       }},
-      {"concat",
-       [](auto& c) {
-         return c.result("Concat", c.inputs(), {{"axis", channel_axis(c.shape(0))}});
-       }},
+      {"clamp", [](auto& c) { return clip(c, c.attribute("low"), c.attribute("high")); }},
+      {"concat", concat},
       {"constant", constant},
       {"conv2d", [](auto& c) { return convolution(c, c.shape(1)[1], c.shape(1)[2], 1); }},
-      {"decode",
-       [](auto& c) {
-         const int64_t type = onnx::TensorProto_DataType_FLOAT;
-         return c.result("Div", {c.step("float", "Cast", {c.input(0)}, {{"to", type}}), c.writer().number(255)});
-       }},
+      {"decode", decode},
       {"depthwise_conv2d", [](auto& c) { return convolution(c, c.shape(1)[0], c.shape(1)[1], c.shape(1)[2]); }},
-      {"global_average_pool",
-       [](auto& c) {
-         return c.result("Flatten", {c.step("mean", "GlobalAveragePool", {c.input(0)})}, {{"axis", int64_t{1}}});
-       }},
-      {"linear",
-       [](auto& c) {
-         return c.result("Gemm", c.inputs(), {{"transB", int64_t{1}}});
-       }},
+      {"global_average_pool", global_average_pool},
+      {"linear", linear},
       {"max_pool", [](auto& c) { return pool(c, "MaxPool"); }},
       {"multiply", plain("Mul")},
       {"relu", plain("Relu")},
-      {"relu6",
-       [](auto& c) {
-         return c.result("Clip", {c.input(0), c.writer().number(0), c.writer().number(6)});
-       }},
-      {"replicate_channels",
-       [](auto& c) {
-         const std::vector<std::string> copies(static_cast<size_t>(c.result_shape()[3]), c.input(0));
-         return c.result("Concat", copies, {{"axis", int64_t{1}}});
-       }},
+      {"relu6", [](auto& c) { return clip(c, 0, 6); }},
+      {"replicate_channels", replicate_channels},
       {"reshape", reshape},
       {"resize_bilinear", resize_bilinear},
-      {"scale",
-       [](auto& c) {
-         return c.result("Mul", {c.input(0), c.writer().number(static_cast<float>(c.attribute("factor")))});
-       }},
+      {"scale", scale},
       {"scale_channels", scale_channels},
       {"sigmoid", plain("Sigmoid")},
-      {"silu",
-       [](auto& c) {
-         return c.result("Mul", {c.input(0), c.step("sigmoid", "Sigmoid", {c.input(0)})});
-       }},
+      {"silu", silu},
       {"slice_channels", slice_channels},
-      {"softmax",
-       [](auto& c) {
-         return c.result("Softmax", c.inputs(), {{"axis", int64_t{1}}});
-       }},
+      {"softmax", softmax},
       {"tanh", plain("Tanh")},
   };
   return all;
 }
 
+int64_t required_opset(const Node& node) {
+  const std::string operation = node.operation->name();
+  if (operation == "affine_grid_sample") {
+    return 16;
+  }
+  if (operation == "resize_bilinear") {
+    return 13;
+  }
+  return operation == "linear" && node.inputs.size() == 2 ? 11 : 10;
+}
+
 }  // namespace
+
+int64_t required_opset(const Program& program) {
+  int64_t version = 0;
+  for (const Node& node : program.nodes) {
+    version = std::max(version, required_opset(node));
+  }
+  return version;
+}
 
 std::string convert_operation(const std::string& operation, OnnxConversion& conversion) {
   const auto found = conversions().find(operation);

@@ -12,6 +12,10 @@ namespace fer {
 // Images [N,H,W,C] are [N,C,H,W] in ONNX; values of another rank are the same in both.
 std::vector<int64_t> onnx_extents(const Shape& shape);
 
+// The oldest version of the standard's operations that has all of the program's. Older readers know older versions
+// only: OpenCV 4.6 bounds values the way of version 10.
+int64_t required_opset(const Program& program);
+
 // One recorded node on its way into ONNX.
 class OnnxConversion {
  public:

@@ -22,7 +22,9 @@ struct OnnxAttribute {
 // Everything with elements has a name; adding returns it. A name that is taken gets a number behind it.
 class OnnxWriter {
  public:
-  explicit OnnxWriter(onnx::GraphProto& graph) : graph_(graph) {}
+  // `opset`: the version of the standard's operations that nodes are written for.
+  OnnxWriter(onnx::GraphProto& graph, int64_t opset) : graph_(graph), opset_(opset) {}
+  int64_t opset() const { return opset_; }
 
   // An extent below zero is written as "N".
   std::string input(const std::string& name, DType dtype, const std::vector<int64_t>& shape);
@@ -37,17 +39,13 @@ class OnnxWriter {
   std::string integers(const std::string& name, const std::vector<int64_t>& elements);
   std::string number(float value);
 
-  // The next nodes need operations of this version at least.
-  void require_opset(int64_t version) { opset_ = std::max(opset_, version); }
-  int64_t opset() const { return opset_; }
-
  private:
   std::string unique(const std::string& name);
 
   onnx::GraphProto& graph_;
+  const int64_t opset_;
   std::set<std::string> taken_;
   std::map<float, std::string> numbers_;
-  int64_t opset_ = 13;
 };
 
 }  // namespace fer

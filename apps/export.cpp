@@ -35,9 +35,9 @@ struct ExportCommand {
                 << "\n";
       return;
     }
-    std::cout << out << ": " << loaded.saved.model << ", images f32 " << named_extents(model.input).dump()
-              << " in 0 … 1 -> logits " << named_extents(model.output).dump() << "; " << model.nodes << " nodes, "
-              << format::grouped(model.parameters) << " parameters, opset " << model.opset;
+    std::cout << out << ": " << loaded.saved.model << ", images f32 " << to_text(model.input) << " in 0 … 1 -> logits "
+              << to_text(model.output) << "; " << model.nodes << " nodes, " << format::grouped(model.parameters)
+              << " parameters, opset " << model.opset;
     if (fold) {
       std::cout << ", " << model.folded << " batch-norms folded";
     }
@@ -75,6 +75,12 @@ struct ExportCommand {
       result.push_back(extent < 0 ? nlohmann::json("N") : nlohmann::json(extent));
     }
     return result;
+  }
+
+  static std::string to_text(const std::vector<int64_t>& extents) {
+    std::string text = named_extents(extents).dump();
+    std::erase(text, '"');
+    return text;
   }
 };
 
