@@ -39,20 +39,27 @@ struct PartOptions {
   std::vector<int32_t> choose(const Dataset& dataset, const std::filesystem::path& run, uint64_t seed) const;
 };
 
+// What describes a network but its name and classes: --size --channels --dropout --head --without …
+std::vector<const CLI::Option*> add_network_options(CLI::App& command, TrainOptions& options);
+
 // The step options, the same for train, plan and bench.
 struct StepOptions {
   std::string device = "auto";
   std::string precision = "fp32";
   std::string memory_limit;  // empty: as the options have it
 
-  // Binds --batch --size --channels --threads --seed --memory-limit --device --precision and --dropout.
-  void add_to(CLI::App& command, TrainOptions& options);
+  // Binds --batch --threads --seed --memory-limit --device --precision and the network's options. Returns those that
+  // are fields of `options`.
+  std::vector<const CLI::Option*> add_to(CLI::App& command, TrainOptions& options);
   // Checks device and precision, sets the number of threads and a given memory limit. Returns the device.
   Device apply(TrainOptions& options) const;
   // Says on standard error which device auto chose when that is not the GPU: once all else is known to be right, so
   // that a mistake is answered with one line.
   void announce(Device chosen) const;
 };
+
+// The network that the options describe, its own choices in place of those not given.
+ModelOptions model_options(const TrainOptions& options, int64_t classes);
 
 // A JSON file; throws naming it when it is missing or no JSON.
 nlohmann::json read_json(const std::filesystem::path& path);

@@ -5,13 +5,7 @@
 namespace fer {
 
 SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device device) {
-  ModelOptions model;
-  model.classes = classes;
-  model.size = options.size;
-  model.channels = options.channels;
-  model.dropout = options.dropout;
-  const ModelEntry& entry = find_model(options.model);
-  model = resolve(entry, model);
+  const ModelOptions model = model_options(options, classes);
 
   SteppedNetwork result;
   result.network = make_network(options.model, model, options.seed, device);
@@ -27,7 +21,7 @@ SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device de
   }
   result.indices.resize(static_cast<size_t>(options.batch));
   std::iota(result.indices.begin(), result.indices.end(), 0);
-  result.step = std::make_unique<TrainingStep>(options, result.network, entry.head, result.data);
+  result.step = std::make_unique<TrainingStep>(options, result.network, find_model(options.model).head, result.data);
   return result;
 }
 

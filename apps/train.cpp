@@ -14,12 +14,7 @@ class TrainCommand {
  public:
   void add_to(CLI::App& program) {
     CLI::App* command = program.add_subcommand("train", "train a network; writes a run folder");
-    step_.add_to(*command, given_);
-    for (const char* name : {"--batch", "--size", "--channels", "--dropout", "--threads", "--seed"}) {
-      options_.push_back(command->get_option(name));
-    }
-    bind(command, "--batch-norm-momentum", &TrainOptions::batch_norm_momentum,
-         "share of the new batch in running statistics (default: the network's own)");
+    options_ = step_.add_to(*command, given_);
     bind(command, "--model", &TrainOptions::model, "the network (see fer models)");
     bind(command, "--data", &TrainOptions::data, "synthetic[:N], a FER2013 .csv, a folder, or a .safetensors set");
     bind(command, "--ferplus", &TrainOptions::ferplus, "fer2013new.csv: FER+ votes for a FER2013 .csv");
@@ -119,7 +114,8 @@ class TrainCommand {
     Split split = resume_ ? read_run_json(folder).split
                           : make_split(dataset, {options.split, options.validation, options.seed, options.dedup});
     split.train = draw_samples(std::move(split.train), options.limit, options.seed);
-    const SavedModel model = described(options, dataset);
+    const SavedModel model{options.model, model_options(options, static_cast<int64_t>(dataset.classes.size())),
+                           dataset.classes};
     if (!options.weights.empty()) {
       options.weights = weights_path(options.weights).string();
     }
@@ -141,16 +137,6 @@ class TrainCommand {
       throw Interrupted();
     }
     score(folder, dataset, split);
-  }
-
-  static SavedModel described(const TrainOptions& options, const Dataset& dataset) {
-    ModelOptions model;
-    model.classes = static_cast<int64_t>(dataset.classes.size());
-    model.size = options.size;
-    model.channels = options.channels;
-    model.dropout = options.dropout;
-    model.batch_norm_momentum = options.batch_norm_momentum;
-    return {options.model, resolve(find_model(options.model), model), dataset.classes};
   }
 
   void describe(const TrainOptions& options, const Trainer& trainer, const Split& split) const {

@@ -45,10 +45,16 @@ Value DepthwiseConv2d::operator()(Value x) const {
   return depthwise_conv2d(x, weight_, bias_, params_for(options_, x.shape()));
 }
 
-Linear::Linear(Scope scope, int64_t in, int64_t out)
+Linear::Linear(Scope scope, const Shape& weight, int64_t in, int64_t out)
     : name_(scope.name()),
-      weight_(scope.parameter("weight", {out, in}, uniform(1 / std::sqrt(static_cast<double>(in))))),
+      weight_(reshape(scope.parameter("weight", weight, uniform(1 / std::sqrt(static_cast<double>(in)))), {out, in})),
       bias_(scope.parameter("bias", {out}, filled(0))) {}
+
+Linear::Linear(Scope scope, int64_t in, int64_t out, LinearWeight kept)
+    : Linear(scope, kept == LinearWeight::matrix ? Shape{out, in} : Shape{out, 1, 1, in}, in, out) {}
+
+Linear::Linear(Scope scope, const Shape& map, int64_t out)
+    : Linear(scope, {out, 1, map[0], map[1], map[2]}, map.size(), out) {}
 
 Value Linear::operator()(Value x) const {
   const Restore scope(x.graph().scope, name_);
@@ -70,8 +76,11 @@ Value BatchNorm::operator()(Value x, Mode mode) const {
 
 Value dropout(Value x, double rate, Mode mode) { return mode == Mode::evaluation ? x : dropout(x, rate); }
 
-SqueezeExcite::SqueezeExcite(Scope reduce, Scope expand, int64_t channels, int64_t reduced, Activation middle)
-    : reduce_(reduce, channels, reduced), expand_(expand, reduced, channels), middle_(middle) {}
+Value drop_samples(Value x, double rate, Mode mode) { return mode == Mode::evaluation ? x : drop_samples(x, rate); }
+
+SqueezeExcite::SqueezeExcite(Scope reduce, Scope expand, int64_t channels, int64_t reduced, Activation middle,
+                             LinearWeight weights)
+    : reduce_(reduce, channels, reduced, weights), expand_(expand, reduced, channels, weights), middle_(middle) {}
 
 Value SqueezeExcite::operator()(Value x) const {
   return scale_channels(x, sigmoid(expand_(activate(middle_, reduce_(global_average_pool(x))))));

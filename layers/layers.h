@@ -41,13 +41,21 @@ class DepthwiseConv2d {
   std::optional<Value> bias_;
 };
 
-// weight [out,in], bias [out]; x is flattened to [N,in].
+// How a Linear's weight is kept, which says how files hold it (layers/weights.h): [out,in], or as the 1x1 convolution
+// [out,1,1,in] that some published networks have in its place.
+enum class LinearWeight { matrix, convolution };
+
+// weight [out,in], bias [out]; x is flattened to [N,in], a map in H,W,C order.
 class Linear {
  public:
-  Linear(Scope scope, int64_t in, int64_t out);
+  Linear(Scope scope, int64_t in, int64_t out, LinearWeight kept = LinearWeight::matrix);
+  // Over a map [H,W,C] that PyTorch would flatten in C,H,W order: the weight is kept as [out,1,H,W,C].
+  Linear(Scope scope, const Shape& map, int64_t out);
   Value operator()(Value x) const;
 
  private:
+  Linear(Scope scope, const Shape& weight, int64_t in, int64_t out);
+
   std::string name_;
   Value weight_;
   Value bias_;
@@ -65,14 +73,30 @@ class BatchNorm {
   Value gamma_, beta_, running_mean_, running_var_;
 };
 
+// A convolution, its batch-norm and what follows: what most networks are made of.
+template <class Convolution>
+struct Normalised {
+  Convolution convolution;
+  BatchNorm norm;
+  Activation activation = Activation::identity;
+
+  Value operator()(Value x, Mode mode) const { return activate(activation, norm(convolution(x), mode)); }
+};
+using ConvNorm = Normalised<Conv2d>;
+using DepthwiseNorm = Normalised<DepthwiseConv2d>;
+
 // Dropout but in evaluation.
 Value dropout(Value x, double rate, Mode mode);
+
+// Stochastic depth (Huang et al., 2016): whole samples of a residual branch are zeroed, but in evaluation.
+Value drop_samples(Value x, double rate, Mode mode);
 
 // Global average pooling, then Linear(channels -> reduced), `middle`, Linear(reduced -> channels), sigmoid, gate
 // (Hu et al., 2018).
 class SqueezeExcite {
  public:
-  SqueezeExcite(Scope reduce, Scope expand, int64_t channels, int64_t reduced, Activation middle);
+  SqueezeExcite(Scope reduce, Scope expand, int64_t channels, int64_t reduced, Activation middle,
+                LinearWeight weights = LinearWeight::matrix);
   Value operator()(Value x) const;
 
  private:

@@ -46,6 +46,10 @@ Tensor permuted(const Tensor& tensor, std::initializer_list<int> order) {
 
 Tensor to_torch_layout(const Tensor& weight) {
   switch (weight.shape().rank()) {
+    case 5: {
+      const Tensor moved = permuted(weight, {0, 1, 4, 2, 3});
+      return moved.reshaped({moved.shape()[0], moved.size() / moved.shape()[0]});
+    }
     case 4:
       return permuted(weight, {0, 3, 1, 2});
     case 3: {
@@ -64,6 +68,9 @@ Tensor from_torch_layout(const std::string& name, const Tensor& weight, const Sh
     }
   };
   switch (expected.rank()) {
+    case 5:
+      check({expected[0], expected.size() / expected[0]});
+      return permuted(weight.reshaped({expected[0], 1, expected[4], expected[2], expected[3]}), {0, 1, 3, 4, 2});
     case 4:
       check({expected[0], expected[3], expected[1], expected[2]});
       return permuted(weight, {0, 2, 3, 1});

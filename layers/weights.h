@@ -11,7 +11,8 @@
 namespace fer {
 
 // Between Ferrotype's layouts and PyTorch's. The rank tells them apart: convolution weights [out,kh,kw,in] are
-// [out,in,kh,kw] in PyTorch, depthwise weights [kh,kw,channels] are [channels,1,kh,kw]; all others agree.
+// [out,in,kh,kw] in PyTorch, depthwise weights [kh,kw,channels] are [channels,1,kh,kw], weights over a flattened map
+// [out,1,H,W,C] are [out,C*H*W]; all others agree.
 Tensor to_torch_layout(const Tensor& weight);
 // `expected` is Ferrotype's shape. Throws naming `name` when the tensor's shape does not lead to it.
 Tensor from_torch_layout(const std::string& name, const Tensor& weight, const Shape& expected);

@@ -1,17 +1,14 @@
 // Paper 004 (COS429): blocks of conv 3x3 - ReLU - batch-norm, each block ending in max-pool 2x2 and dropout; then one
-// dense layer on the flattened map.
-#include "layers/layers.h"
+// dense layer on the flattened map. Without "batch_norm" they are the nets of its Grad-CAM pictures.
 #include "models/networks.h"
 
 namespace fer {
 
 namespace {
 
-constexpr BatchNormParams keras_batch_norm{1e-3, 0.01};
-
 struct Layer {
   Conv2d conv;
-  BatchNorm norm;
+  std::optional<BatchNorm> norm;
 };
 
 class Cnn : public Module {
@@ -26,9 +23,11 @@ class Cnn : public Module {
       blocks_.emplace_back();
       for (int i = 0; i < table[b].depth; ++i) {
         const Scope at = scope / "blocks" / b / i;
-        blocks_.back().push_back({Conv2d(at / "conv", channels, table[b].width, {.kernel = 3, .padding = 1}),
-                                  BatchNorm(at / "bn", table[b].width, batch_norm_params(keras_batch_norm, options))});
+        blocks_.back().push_back({Conv2d(at / "conv", channels, table[b].width, {.kernel = 3, .padding = 1}), {}});
         channels = table[b].width;
+        if (options.has("batch_norm")) {
+          blocks_.back().back().norm.emplace(at / "bn", channels, batch_norm_params(options, {1e-3, 0.01}));
+        }
       }
     }
     const int64_t side = options.size >> blocks;
@@ -42,7 +41,8 @@ class Cnn : public Module {
   Value forward(Value x, Mode mode) override {
     for (const auto& block : blocks_) {
       for (const Layer& layer : block) {
-        x = layer.norm(relu(layer.conv(x)), mode);
+        x = relu(layer.conv(x));
+        x = layer.norm ? (*layer.norm)(x, mode) : x;
       }
       x = dropout(max_pool(x, {.kernel = 2, .stride = 2}), rate_, mode);
     }

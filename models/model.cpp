@@ -1,8 +1,57 @@
 #include "models/model.h"
 
+#include <algorithm>
+
 namespace fer {
 
 namespace {
+
+// A row of constants, one a channel.
+Value channel_constants(Graph& graph, DType dtype, const std::array<double, 3>& values) {
+  std::vector<Value> parts;
+  for (double value : values) {
+    parts.push_back(constant(graph, {dtype, {1}}, value));
+  }
+  return concat(parts);
+}
+
+// (x - mean) / deviation of each channel.
+Value standardised(Value x, const std::array<double, 3>& mean, std::array<double, 3> deviation) {
+  const auto constants = [&](const std::array<double, 3>& values) {
+    return channel_constants(x.graph(), x.dtype(), values);
+  };
+  for (double& one : deviation) {
+    one *= one;
+  }
+  return batch_norm(x, constants({1, 1, 1}), constants({0, 0, 0}), constants(mean), constants(deviation), {0, 0},
+                    false);
+}
+
+Value normalised(Value x, Normalisation normalisation) {
+  switch (normalisation) {
+    case Normalisation::imagenet:
+      return standardised(x, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225});
+    case Normalisation::symmetric:
+      return standardised(x, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5});
+    case Normalisation::caffe: {
+      const Value bgr = concat(std::vector{slice_channels(x, 2, 1), slice_channels(x, 1, 1), slice_channels(x, 0, 1)});
+      constexpr double unit = 1.0 / 255;
+      return standardised(bgr, {103.939 * unit, 116.779 * unit, 123.68 * unit}, {unit, unit, unit});
+    }
+    case Normalisation::own:
+    case Normalisation::none:
+      return x;
+  }
+  return x;
+}
+
+constexpr std::array convention_names = {"torchvision", "keras"};
+constexpr std::array normalisation_names = {"own", "none", "imagenet", "symmetric", "caffe"};
+constexpr std::array head_names = {"paper", "published"};
+
+const auto& names_of(Convention) { return convention_names; }
+const auto& names_of(Normalisation) { return normalisation_names; }
+const auto& names_of(Head) { return head_names; }
 
 class ResampledNetwork : public Module {
  public:
@@ -22,7 +71,7 @@ class ResampledNetwork : public Module {
     } else if (shape[3] != options_.channels) {
       fail(name_, ": expects images of ", options_.channels, " channels (or grey ones), was given ", shape);
     }
-    return network_->forward(x, mode);
+    return network_->forward(normalised(x, options_.normalisation), mode);
   }
 
  private:
@@ -44,11 +93,49 @@ const ModelEntry& find_model(std::string_view name) {
   fail("model: '", name, "' is none of ", known);
 }
 
-BatchNormParams batch_norm_params(BatchNormParams own, const ModelOptions& options) {
-  if (options.batch_norm_momentum >= 0) {
-    own.momentum = options.batch_norm_momentum;
+bool ModelOptions::has(std::string_view part) const {
+  return std::find(without.begin(), without.end(), part) == without.end();
+}
+
+template <class Choice>
+std::string_view name_of_choice(Choice choice) {
+  return names_of(choice)[static_cast<size_t>(choice)];
+}
+
+template <class Choice>
+Choice choice_from(std::string_view name) {
+  const auto& names = names_of(Choice{});
+  std::string known;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) {
+      return static_cast<Choice>(i);
+    }
+    known += (known.empty() ? "" : ", ") + std::string(names[i]);
   }
-  return own;
+  fail("model: '", name, "' is none of ", known);
+}
+
+template std::string_view name_of_choice(Convention);
+template std::string_view name_of_choice(Normalisation);
+template std::string_view name_of_choice(Head);
+template Convention choice_from(std::string_view);
+template Normalisation choice_from(std::string_view);
+template Head choice_from(std::string_view);
+
+BatchNormParams batch_norm_params(const ModelOptions& options, BatchNormParams torchvision, BatchNormParams keras) {
+  BatchNormParams params = options.convention == Convention::keras ? keras : torchvision;
+  if (options.batch_norm_momentum >= 0) {
+    params.momentum = options.batch_norm_momentum;
+  }
+  return params;
+}
+
+ConvOptions padded(int64_t kernel, int64_t stride, const ModelOptions& options) {
+  return {.kernel = kernel,
+          .stride = stride,
+          .padding = kernel / 2,
+          .same = options.convention == Convention::keras,
+          .bias = false};
 }
 
 ModelOptions resolve(const ModelEntry& entry, ModelOptions options) {
@@ -60,6 +147,26 @@ ModelOptions resolve(const ModelEntry& entry, ModelOptions options) {
   }
   if (options.dropout >= 1) {
     fail("model ", entry.name, ": dropout rate ", options.dropout, " is not below 1");
+  }
+  if (options.drop_path >= 1) {
+    fail("model ", entry.name, ": drop-path rate ", options.drop_path, " is not below 1");
+  }
+  if (options.normalisation == Normalisation::own) {
+    options.normalisation = options.channels == 3 ? entry.normalisation : Normalisation::none;
+  }
+  if (options.normalisation != Normalisation::none && options.channels != 3) {
+    fail("model ", entry.name, ": normalisation ", name_of_choice(options.normalisation), " is for 3 channels, not ",
+         options.channels);
+  }
+  for (const std::string& part : options.without) {
+    if (std::find(entry.parts.begin(), entry.parts.end(), part) == entry.parts.end()) {
+      std::string known;
+      for (const std::string& one : entry.parts) {
+        known += (known.empty() ? "" : ", ") + one;
+      }
+      fail("model ", entry.name, ": there is no part '", part, "' to leave out; ",
+           known.empty() ? "it has none that can be" : "it has " + known);
+    }
   }
   if (options.batch_norm_momentum > 1) {
     fail("model ", entry.name, ": batch-norm momentum ", options.batch_norm_momentum, " is above 1");
@@ -78,6 +185,9 @@ ParameterCount count_parameters(std::string_view name, const ModelOptions& optio
   Graph graph;
   make_model(name, graph, options);
   ParameterCount count;
+  if (resolve(find_model(name), options).normalisation == Normalisation::imagenet) {
+    count.total += 3 + 3 + 1;
+  }
   for (Value value : graph.variables()) {
     count.total += value.shape().size();
   }

@@ -11,7 +11,12 @@ std::map<std::string, std::string> to_metadata(const SavedModel& saved) {
                                   {"size", saved.options.size},
                                   {"channels", saved.options.channels},
                                   {"dropout", saved.options.dropout},
-                                  {"batch_norm_momentum", saved.options.batch_norm_momentum}};
+                                  {"drop_path", saved.options.drop_path},
+                                  {"batch_norm_momentum", saved.options.batch_norm_momentum},
+                                  {"convention", name_of_choice(saved.options.convention)},
+                                  {"normalise", name_of_choice(saved.options.normalisation)},
+                                  {"head", name_of_choice(saved.options.head)},
+                                  {"without", saved.options.without}};
   return {{"format", "ferrotype"},
           {"model", saved.model},
           {"options", options.dump()},
@@ -31,7 +36,12 @@ SavedModel saved_model(const TensorFile& file) {
     options.at("size").get_to(saved.options.size);
     options.at("channels").get_to(saved.options.channels);
     options.at("dropout").get_to(saved.options.dropout);
+    options.at("drop_path").get_to(saved.options.drop_path);
     options.at("batch_norm_momentum").get_to(saved.options.batch_norm_momentum);
+    saved.options.convention = choice_from<Convention>(options.at("convention").get<std::string>());
+    saved.options.normalisation = choice_from<Normalisation>(options.at("normalise").get<std::string>());
+    saved.options.head = choice_from<Head>(options.at("head").get<std::string>());
+    options.at("without").get_to(saved.options.without);
     nlohmann::json::parse(metadata.at("classes")).get_to(saved.classes);
     return saved;
   } catch (const nlohmann::json::exception& error) {

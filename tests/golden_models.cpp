@@ -67,6 +67,8 @@ class GoldenModel {
     options_.size = shape[2];
     options_.classes = static_cast<int64_t>(golden["eval_logits"][0].size());
     options_.dropout = 0;
+    options_.drop_path = 0;
+    options_.normalisation = Normalisation::none;
     const std::vector<double> u = uniform(golden["input"]["name"], Shape(shape).size());
     Tensor nchw(DType::f32, Shape(shape));
     std::transform(u.begin(), u.end(), nchw.data<float>(), [](double x) { return static_cast<float>((x + 1) / 2); });

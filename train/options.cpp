@@ -21,7 +21,12 @@ void each_option(Options& o, Visit&& visit) {
   visit("size", o.size);
   visit("channels", o.channels);
   visit("dropout", o.dropout);
+  visit("drop_path", o.drop_path);
   visit("batch_norm_momentum", o.batch_norm_momentum);
+  visit("convention", o.convention);
+  visit("normalise", o.normalise);
+  visit("head", o.head);
+  visit("without", o.without);
   visit("epochs", o.epochs);
   visit("lr", o.lr);
   visit("optimizer", o.optimizer);

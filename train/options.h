@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "kernels/augment.h"
@@ -19,7 +20,12 @@ struct TrainOptions {
   int64_t size = 0;  // 0: the network's own
   int64_t channels = 0;
   double dropout = -1;
+  double drop_path = -1;            // stochastic depth; negative: the network's own
   double batch_norm_momentum = -1;  // negative: the network's own
+  std::string convention = "torchvision";
+  std::string normalise = "own";
+  std::string head = "paper";
+  std::vector<std::string> without = {};  // parts of the network left out
   int64_t epochs = 30;
   double lr = 1e-3;
   std::string optimizer = "adam";
