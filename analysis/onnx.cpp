@@ -1,9 +1,10 @@
 #include "analysis/onnx.h"
 
 #include <limits>
+#include <set>
 
-#include "analysis/onnx_fold.h"
 #include "analysis/onnx_operations.h"
+#include "analysis/onnx_passes.h"
 #include "layers/weights.h"
 
 namespace fer {
@@ -35,11 +36,16 @@ class OnnxExport {
         writer_(*model_.mutable_graph(), required_opset(program_)) {
     for (const Node& node : program_.nodes) {
       for (int input : node.inputs) {
-        if (value(input).kind == ValueKind::variable) {
-          tensors_.emplace(value(input).name, variables.at(value(input).name));
+        const ValueRecord& record = value(input);
+        if (record.kind == ValueKind::variable) {
+          tensors_.emplace(record.name, variables.at(record.name));
+        } else if (record.kind == ValueKind::input && options.any_batch && record.type.shape.rank() > 0) {
+          batch_ = record.type.shape[0];
         }
       }
     }
+    evaluate_constants(program_, tensors_, batch_);
+    flatten_channels_first(program_, tensors_);
     if (options.fold) {
       exported_.folded = fold_batch_norms(program_, tensors_);
     }
@@ -48,8 +54,8 @@ class OnnxExport {
   OnnxModel build() {
     names_.resize(program_.values.size());
     for (const Node& node : program_.nodes) {
-      for (int input : node.inputs) {
-        declare(input);
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        declare(node.inputs[i], reads_filters(node, i));
       }
     }
     for (const Node& node : program_.nodes) {
@@ -76,8 +82,13 @@ class OnnxExport {
     return result;
   }
 
+  // Whether input `i` of a node is [kh,kw,C], the one value of rank 3 that ONNX has in another form.
+  static bool reads_filters(const Node& node, size_t i) {
+    return i == 1 && node.operation->name() == "depthwise_conv2d";
+  }
+
   // Gives an input or a variable its place in the file, once.
-  void declare(int id) {
+  void declare(int id, bool filters) {
     std::string& name = names_[static_cast<size_t>(id)];
     const ValueRecord& record = value(id);
     if (!name.empty() || record.kind == ValueKind::result) {
@@ -86,20 +97,22 @@ class OnnxExport {
     if (record.kind == ValueKind::variable) {
       const Tensor& elements = tensors_.at(record.name);
       exported_.parameters += elements.size();
-      name = writer_.tensor(record.name, to_torch_layout(elements));
+      name =
+          writer_.tensor(record.name, filters || elements.shape().rank() == 4 ? to_torch_layout(elements) : elements);
+      if (filters) {
+        filters_.insert(id);
+      }
       return;
     }
     if (record.kind == ValueKind::resident || !exported_.input.empty() || record.type.shape.rank() == 0) {
       fail("onnx: '", record.name, "' ", record.type, " cannot be an input: there is one, of a batch");
     }
-    batch_ = options_.any_batch ? record.type.shape[0] : -1;
     exported_.input = extents(record.type.shape);
     name = writer_.input(record.name, record.type.dtype, exported_.input);
   }
 
   void convert(const Node& node) {
     const std::string operation = node.operation->name();
-    const bool depthwise = operation == "depthwise_conv2d";
     const std::string own = program_.is_output(node.outputs[0]) ? name_
                             : node.scope.empty()                ? operation
                                                                 : node.scope + "/" + operation;
@@ -109,13 +122,11 @@ class OnnxExport {
     }
     OnnxConversion conversion(writer_, program_, node, inputs, own, batch_);
     for (size_t i = 0; i < inputs.size(); ++i) {
-      const ValueRecord& record = value(node.inputs[i]);
       if (inputs[i].empty()) {
         conversion.refuse("it reads a second result of an operation, of which ONNX has the first");
       }
-      const bool filters = record.kind == ValueKind::variable && record.type.shape.rank() == 3;
-      if (filters != (depthwise && i == 1)) {
-        conversion.refuse("weights of rank 3 are filters of depthwise convolutions, and those are weights");
+      if ((filters_.count(node.inputs[i]) == 1) != reads_filters(node, i)) {
+        conversion.refuse("the filters of a depthwise convolution must be weights that nobody else reads");
       }
     }
     if (value(node.outputs[0]).type.dtype != DType::f32) {
@@ -151,6 +162,7 @@ class OnnxExport {
   OnnxWriter writer_;
   std::map<std::string, Tensor> tensors_;  // the variables read, by name
   std::vector<std::string> names_;         // in ONNX, by value
+  std::set<int> filters_;                  // variables written as depthwise filters
   int64_t batch_ = -1;                     // the extent that stands for any, when one does
   OnnxModel exported_;
 };

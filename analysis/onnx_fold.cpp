@@ -1,6 +1,6 @@
-#include "analysis/onnx_fold.h"
-
 #include <cmath>
+
+#include "analysis/onnx_passes.h"
 
 namespace fer {
 

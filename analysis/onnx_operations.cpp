@@ -100,16 +100,6 @@ std::string slice_channels(OnnxConversion& c) {
                             c.integers("axis", {channel_axis(c.shape(0))})});
 }
 
-std::string constant(OnnxConversion& c) {
-  const Shape& shape = c.result_shape();
-  if (shape.rank() > 0 && shape[0] == c.batch()) {
-    c.refuse("its first extent is the batch, which must be a fixed one");
-  }
-  Tensor elements(DType::f32, Shape(onnx_extents(shape)));
-  std::fill(elements.as<float>().begin(), elements.as<float>().end(), static_cast<float>(c.attribute("value")));
-  return c.tensor("value", elements);
-}
-
 // ---- layers
 
 std::vector<int64_t> pads(const OnnxConversion& c) {
@@ -202,7 +192,13 @@ std::string global_average_pool(OnnxConversion& c) {
   return c.result("Flatten", {c.step("mean", "GlobalAveragePool", {c.input(0)})}, {{"axis", int64_t{1}}});
 }
 
-std::string linear(OnnxConversion& c) { return c.result("Gemm", c.inputs(), {{"transB", int64_t{1}}}); }
+std::string linear(OnnxConversion& c) {
+  std::vector<std::string> inputs = c.inputs();
+  if (c.shape(0).rank() == 4) {  // flatten_channels_first
+    inputs[0] = c.step("flatten", "Flatten", {inputs[0]}, {{"axis", int64_t{1}}});
+  }
+  return c.result("Gemm", inputs, {{"transB", int64_t{1}}});
+}
 
 std::string replicate_channels(OnnxConversion& c) {
   const std::vector<std::string> copies(static_cast<size_t>(c.result_shape()[3]), c.input(0));
@@ -234,7 +230,6 @@ const std::map<std::string, Convert>& conversions() {
       {"batch_norm_inference", batch_norm},
       {"clamp", [](auto& c) { return clip(c, c.attribute("low"), c.attribute("high")); }},
       {"concat", concat},
-      {"constant", constant},
       {"conv2d", [](auto& c) { return convolution(c, c.shape(1)[1], c.shape(1)[2], 1); }},
       {"decode", decode},
       {"depthwise_conv2d", [](auto& c) { return convolution(c, c.shape(1)[0], c.shape(1)[1], c.shape(1)[2]); }},
