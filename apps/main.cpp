@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   fer::add_eval_command(program);
   fer::add_attack_command(program);
   fer::add_bench_command(program);
+  fer::add_export_command(program);
   fer::add_report_command(program);
   try {
     program.parse(argc, argv);

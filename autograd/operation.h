@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -53,11 +54,18 @@ struct GradientArguments {
   const std::vector<bool>& needed;  // which inputs' gradients are wanted
 };
 
+// What an operation was recorded with besides its inputs, by name ("stride", "epsilon").
+using Attributes = std::map<std::string, double>;
+
 class Operation {
  public:
   virtual ~Operation() = default;
 
   virtual std::string name() const = 0;
+
+  // For those who write a graph down in another form: with the shapes of inputs and outputs all that there is to know
+  // of an operation of evaluation. Those of training and those of gradients need not answer.
+  virtual Attributes attributes() const { return {}; }
 
   // Types of the outputs; throws when the inputs do not fit, naming the operation, the values and the shapes.
   virtual std::vector<ValueType> infer(std::span<const ValueType> inputs) const = 0;

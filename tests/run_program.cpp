@@ -55,7 +55,7 @@ void close_once(int& descriptor) {
 
 }  // namespace
 
-Program::Program(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit)
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit)
     : deadline_(Clock::now() + std::chrono::minutes(5)) {
   std::vector<std::string> words = {FER_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -83,7 +83,7 @@ Program::Program(const std::vector<std::string>& arguments, std::optional<int64_
   }
 }
 
-Program::~Program() {
+RunningProgram::~RunningProgram() {
   if (process_ > 0) {
     send(SIGKILL);
     waitpid(process_, nullptr, 0);
@@ -93,7 +93,7 @@ Program::~Program() {
 }
 
 // False once both streams have ended.
-bool Program::read_some() {
+bool RunningProgram::read_some() {
   if (Clock::now() > deadline_) {
     send(SIGKILL);
   }
@@ -110,7 +110,7 @@ bool Program::read_some() {
   return out_ >= 0 || errors_ >= 0;
 }
 
-bool Program::wait_for_error(const std::string& text) {
+bool RunningProgram::wait_for_error(const std::string& text) {
   while (result_.errors.find(text) == std::string::npos) {
     if (!read_some()) {
       return result_.errors.find(text) != std::string::npos;
@@ -119,9 +119,9 @@ bool Program::wait_for_error(const std::string& text) {
   return true;
 }
 
-void Program::send(int signal) { kill(process_, signal); }
+void RunningProgram::send(int signal) { kill(process_, signal); }
 
-ProgramResult Program::finish() {
+ProgramResult RunningProgram::finish() {
   while (read_some()) {
   }
   int status = 0;
@@ -133,7 +133,7 @@ ProgramResult Program::finish() {
 }
 
 ProgramResult run_program(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit) {
-  return Program(arguments, file_size_limit).finish();
+  return RunningProgram(arguments, file_size_limit).finish();
 }
 
 FolderWatch::FolderWatch(const std::filesystem::path& folder) : descriptor_(inotify_init1(IN_CLOEXEC)) {

@@ -19,14 +19,14 @@ struct ProgramResult {
   std::string out, errors;  // standard output, standard error
 };
 
-class Program {
+class RunningProgram {
  public:
   // Starts `fer` with these arguments; it is killed when it takes longer than five minutes. Writing more than
   // `file_size_limit` bytes to a file fails as a full disk does.
-  explicit Program(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit = {});
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program();
+  explicit RunningProgram(const std::vector<std::string>& arguments, std::optional<int64_t> file_size_limit = {});
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+  ~RunningProgram();
 
   // Waits until standard error holds `text`; false when the program ends without it.
   bool wait_for_error(const std::string& text);

@@ -378,7 +378,7 @@ TEST_CASE("program: a full disk leaves the old files whole, and the run goes on 
   fs::remove_all(run);
   fs::create_directories(run);
   FolderWatch watch(run);
-  Program program(tiny_faces + Words{"--out", run});
+  RunningProgram program(tiny_faces + Words{"--out", run});
   REQUIRE(watch.wait("last.safetensors", IN_MOVED_TO));
   program.send(SIGKILL);
   program.finish();
@@ -403,7 +403,7 @@ TEST_CASE("program: Ctrl-C in mid-epoch leaves a checkpoint from which the run g
   for (const std::string moment : {"epoch 1/6 1/40", "epoch   1/6  loss"}) {
     CAPTURE(moment);
     const fs::path run = folder / (moment == "epoch 1/6 1/40" ? "first" : "second");
-    Program program(training + Words{"--out", run});
+    RunningProgram program(training + Words{"--out", run});
     REQUIRE(program.wait_for_error(moment));
     program.send(SIGINT);
     const ProgramResult interrupted = program.finish();
@@ -437,7 +437,7 @@ TEST_CASE("program: kill -9 while files are written, at each of them") {
     const fs::path run = folder / std::to_string(i);
     fs::create_directories(run);
     FolderWatch watch(run);
-    Program program(tiny_faces + Words{"--out", run});
+    RunningProgram program(tiny_faces + Words{"--out", run});
     REQUIRE(watch.wait(moments[i].name, moments[i].event, moments[i].count));
     program.send(SIGKILL);
     program.finish();
@@ -456,7 +456,7 @@ TEST_CASE("program: kill -9 at any moment, again and again") {
   for (int i = 0; i < moments; ++i) {
     CAPTURE(i);
     const fs::path run = folder / std::to_string(i);
-    Program program(tiny_faces + Words{"--out", run});
+    RunningProgram program(tiny_faces + Words{"--out", run});
     std::this_thread::sleep_for(duration * (2 * i + 1) / (2 * moments));
     program.send(SIGKILL);
     program.finish();
@@ -469,7 +469,7 @@ TEST_CASE("program: kill -9 at any moment, again and again") {
   int64_t epochs = 0;
   while (epochs < 3) {
     FolderWatch watch(run);
-    Program program((epochs == 0 ? tiny_faces : resume) + Words{"--out", run});
+    RunningProgram program((epochs == 0 ? tiny_faces : resume) + Words{"--out", run});
     REQUIRE(watch.wait("last.safetensors", IN_MOVED_TO));
     program.send(SIGKILL);
     program.finish();

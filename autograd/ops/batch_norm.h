@@ -36,6 +36,7 @@ class BatchNormInference : public Operation {
       : params(params), activation(activation), has_residual(has_residual) {}
 
   std::string name() const override { return "batch_norm_inference"; }
+  Attributes attributes() const override { return {{"epsilon", params.epsilon}}; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;

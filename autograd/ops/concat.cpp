@@ -59,6 +59,7 @@ class SliceChannels : public Operation {
   SliceChannels(int64_t begin, int64_t count) : begin_(begin), count_(count) {}
 
   std::string name() const override { return "slice_channels"; }
+  Attributes attributes() const override { return {{"begin", static_cast<double>(begin_)}}; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 1);

@@ -10,6 +10,7 @@ class Constant : public Operation {
   Constant(ValueType type, double value) : type_(type), value_(value) {}
 
   std::string name() const override { return "constant"; }
+  Attributes attributes() const override { return {{"value", value_}}; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 0);

@@ -7,6 +7,15 @@
 
 namespace fer {
 
+Attributes window_attributes(int64_t stride, const Padding& padding) {
+  const auto number = [](int64_t value) { return static_cast<double>(value); };
+  return {{"stride", number(stride)},
+          {"top", number(padding.top)},
+          {"bottom", number(padding.bottom)},
+          {"left", number(padding.left)},
+          {"right", number(padding.right)}};
+}
+
 void check_convolution(const Operation& operation, std::span<const ValueType> inputs, int rank, int out_channels) {
   check_input_count(operation, inputs, inputs.size() == 3 ? 3 : 2);
   const ValueType& x = inputs[0];

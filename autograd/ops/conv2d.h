@@ -6,12 +6,16 @@
 
 namespace fer {
 
+// "stride", "top", "bottom", "left", "right": of convolutions and of pooling.
+Attributes window_attributes(int64_t stride, const Padding& padding);
+
 // (x, w[, b]) -> y.
 class Conv2dForward : public Operation {
  public:
   explicit Conv2dForward(const Conv2dParams& params) : params(params) {}
 
   std::string name() const override { return "conv2d"; }
+  Attributes attributes() const override { return window_attributes(params.stride, params.padding); }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;

@@ -104,6 +104,7 @@ class DepthwiseForward : public Operation {
   explicit DepthwiseForward(const Conv2dParams& params) : params_(params) {}
 
   std::string name() const override { return "depthwise_conv2d"; }
+  Attributes attributes() const override { return window_attributes(params_.stride, params_.padding); }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_convolution(*this, inputs, 3, -1);

@@ -44,6 +44,7 @@ class Multiply : public Elementwise {
 class Scale : public Elementwise {
  public:
   explicit Scale(double factor) : Elementwise("scale", 1, 1), factor(factor) {}
+  Attributes attributes() const override { return {{"factor", factor}}; }
   FER_GRADIENT;
   FER_PREPARE;
 
@@ -60,6 +61,7 @@ class Sign : public Elementwise {
 class Clamp : public Elementwise {
  public:
   Clamp(double low, double high) : Elementwise("clamp", 1, 2), low(low), high(high) {}
+  Attributes attributes() const override { return {{"low", low}, {"high", high}}; }
   FER_GRADIENT;
   FER_PREPARE;
 

@@ -1,6 +1,7 @@
 #include "kernels/pool.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/conv2d.h"
 
 namespace fer {
 
@@ -25,6 +26,12 @@ Shape pooled_shape(const std::string& who, const PoolParams& params, const Shape
   }
   return {x[0], window_extent(who, x[1], pad.top, pad.bottom, params.kernel, params.stride),
           window_extent(who, x[2], pad.left, pad.right, params.kernel, params.stride), x[3]};
+}
+
+Attributes pool_attributes(const PoolParams& params) {
+  Attributes attributes = window_attributes(params.stride, params.padding);
+  attributes["kernel"] = static_cast<double>(params.kernel);
+  return attributes;
 }
 
 // dy (perhaps with the argmax before it) -> dx of shape x.
@@ -69,6 +76,7 @@ class MaxPool : public Operation {
   explicit MaxPool(const PoolParams& params) : params_(params) {}
 
   std::string name() const override { return "max_pool"; }
+  Attributes attributes() const override { return pool_attributes(params_); }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 1);
@@ -123,6 +131,7 @@ class AveragePool : public Operation {
   explicit AveragePool(const PoolParams& params) : params_(params) {}
 
   std::string name() const override { return "average_pool"; }
+  Attributes attributes() const override { return pool_attributes(params_); }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 1);
