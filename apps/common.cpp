@@ -121,37 +121,39 @@ std::vector<int32_t> PartOptions::choose(const Dataset& dataset, const std::file
   return draw_samples(std::move(chosen), limit, seed);
 }
 
+std::vector<const CLI::Option*> add_network_options(CLI::App& command, TrainOptions& options) {
+  return {command.add_option("--size", options.size, "side of the network's input (default: the network's own)"),
+          command.add_option("--channels", options.channels,
+                             "channels of the network's input (default: the network's own)"),
+          command.add_option("--dropout", options.dropout, "rate of its dropout layers (default: the paper's)"),
+          command.add_option("--drop-path", options.drop_path,
+                             "rate of stochastic depth at its last block (default: the network's own)"),
+          command.add_option("--batch-norm-momentum", options.batch_norm_momentum,
+                             "share of the new batch in running statistics (default: the network's own)"),
+          command
+              .add_option("--convention", options.convention,
+                          "whose definition of it: torchvision, keras, or auto: as --weights has it, else torchvision")
+              ->capture_default_str(),
+          command
+              .add_option("--normalise", options.normalise,
+                          "pixels in front of the first layer: own, none, imagenet, symmetric or caffe")
+              ->capture_default_str(),
+          command.add_option("--head", options.head, "its classifier: paper's, or the one it was published with")
+              ->capture_default_str(),
+          command.add_option("--without", options.without, "parts of it to leave out, for ablations (see fer models)")
+              ->delimiter(',')};
+}
+
 std::vector<const CLI::Option*> StepOptions::add_to(CLI::App& command, TrainOptions& options) {
   command.add_option("--device", device, "auto, cpu, cuda or null")->capture_default_str();
   command.add_option("--precision", precision, "fp32, tf32 or bf16 (the CPU computes in fp32)")->capture_default_str();
   command.add_option("--memory-limit", memory_limit, "most bytes a step may take: 256M, 1G (0: no limit)");
-  return {
-      command.add_option("--batch", options.batch, "images in a step")->capture_default_str(),
-      command.add_option("--size", options.size, "side of the network's input (default: the network's own)"),
-      command.add_option("--channels", options.channels,
-                         "channels of the network's input (default: the network's own)"),
-      command.add_option("--dropout", options.dropout, "rate of its dropout layers (default: the paper's)"),
-      command.add_option("--drop-path", options.drop_path,
-                         "rate of stochastic depth at its last block (default: the network's own)"),
-      command.add_option("--batch-norm-momentum", options.batch_norm_momentum,
-                         "share of the new batch in running statistics (default: the network's own)"),
-      command
-          .add_option(
-              "--convention", options.convention,
-              "whose definition of the network: torchvision, keras, or auto: as --weights has it, else torchvision")
-          ->capture_default_str(),
-      command
-          .add_option("--normalise", options.normalise,
-                      "pixels in front of the first layer: own, none, imagenet, symmetric or caffe")
-          ->capture_default_str(),
-      command.add_option("--head", options.head, "classifier: the paper's, or the one the network was published with")
-          ->capture_default_str(),
-      command
-          .add_option("--without", options.without, "parts of the network to leave out, for ablations (see fer models)")
-          ->delimiter(','),
-      command.add_option("--threads", options.threads, "processor threads (0: all)"),
-      command.add_option("--seed", options.seed, "of weights, order, dropout, augmentation, splits")
-          ->capture_default_str()};
+  std::vector<const CLI::Option*> bound = add_network_options(command, options);
+  bound.push_back(command.add_option("--batch", options.batch, "images in a step")->capture_default_str());
+  bound.push_back(command.add_option("--threads", options.threads, "processor threads (0: all)"));
+  bound.push_back(command.add_option("--seed", options.seed, "of weights, order, dropout, augmentation, splits")
+                      ->capture_default_str());
+  return bound;
 }
 
 ModelOptions model_options(const TrainOptions& options, int64_t classes) {

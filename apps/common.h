@@ -39,14 +39,17 @@ struct PartOptions {
   std::vector<int32_t> choose(const Dataset& dataset, const std::filesystem::path& run, uint64_t seed) const;
 };
 
+// What describes a network but its name and classes: --size --channels --dropout --head --without …
+std::vector<const CLI::Option*> add_network_options(CLI::App& command, TrainOptions& options);
+
 // The step options, the same for train, plan and bench.
 struct StepOptions {
   std::string device = "auto";
   std::string precision = "fp32";
   std::string memory_limit;  // empty: as the options have it
 
-  // Binds --batch --threads --seed --memory-limit --device --precision and what describes the network but its name.
-  // Returns those that are fields of `options`.
+  // Binds --batch --threads --seed --memory-limit --device --precision and the network's options. Returns those that
+  // are fields of `options`.
   std::vector<const CLI::Option*> add_to(CLI::App& command, TrainOptions& options);
   // Checks device and precision, sets the number of threads and a given memory limit. Returns the device.
   Device apply(TrainOptions& options) const;

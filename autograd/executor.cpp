@@ -73,14 +73,25 @@ void Executor::resolve() {
   resolved_for_ = arena_->data();
 }
 
+namespace {
+
+// What the plan knows of a value that is given from outside; throws when it is not `kind`, or `elements` do not fit.
+const PlannedValue& given(const Plan& plan, std::string_view who, Value value, ValueKind kind,
+                          const AnyView& elements) {
+  const PlannedValue& planned = plan.values()[static_cast<size_t>(value.id())];
+  if (planned.kind != kind) {
+    fail(who, ": '", planned.name, kind == ValueKind::input ? "' is not an input" : "' is not resident");
+  }
+  if (elements.dtype != planned.type.dtype || elements.shape != planned.type.shape) {
+    fail(who, ": '", planned.name, "' expects ", planned.type, ", was given ", elements.dtype, elements.shape);
+  }
+  return planned;
+}
+
+}  // namespace
+
 Executor& Executor::feed(Value input, AnyView elements) {
-  const PlannedValue& value = plan_.values()[static_cast<size_t>(input.id())];
-  if (value.kind != ValueKind::input) {
-    fail("feed: '", value.name, "' is not an input");
-  }
-  if (elements.dtype != value.type.dtype || elements.shape != value.type.shape) {
-    fail("feed: '", value.name, "' expects ", value.type, ", was given ", elements.dtype, elements.shape);
-  }
+  const PlannedValue& value = given(plan_, "feed", input, ValueKind::input, elements);
   if (device_ == Device::null || value.offset < 0) {
     return *this;  // nothing runs, or nothing reads it
   }
@@ -90,13 +101,7 @@ Executor& Executor::feed(Value input, AnyView elements) {
 }
 
 Executor& Executor::bind(Value resident, AnyView elements) {
-  const PlannedValue& value = plan_.values()[static_cast<size_t>(resident.id())];
-  if (value.kind != ValueKind::resident) {
-    fail("bind: '", value.name, "' is not resident");
-  }
-  if (elements.dtype != value.type.dtype || elements.shape != value.type.shape) {
-    fail("bind: '", value.name, "' expects ", value.type, ", was given ", elements.dtype, elements.shape);
-  }
+  given(plan_, "bind", resident, ValueKind::resident, elements);
   views_[static_cast<size_t>(resident.id())].data = elements.data;
   resolved_for_ = nullptr;
   return *this;

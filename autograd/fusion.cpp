@@ -87,7 +87,8 @@ class Fusion {
     int at = index;  // where the fused node will stand
     const int y = node(index).outputs[0];
     int residual = -1;
-    if (const int sum = only_reader(y); sum >= 0 && as<Add>(node(sum)) != nullptr) {
+    // A sum of two batch-norms goes with the first of them, and is gone when the second asks.
+    if (const int sum = only_reader(y); sum >= 0 && !gone_[static_cast<size_t>(sum)] && as<Add>(node(sum)) != nullptr) {
       const std::vector<int>& terms = node(sum).inputs;
       residual = terms[0] == y ? terms[1] : terms[0];
       at = sum;

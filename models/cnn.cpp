@@ -1,6 +1,6 @@
 // Paper 004 (COS429): blocks of conv 3x3 - ReLU - batch-norm, each block ending in max-pool 2x2 and dropout; then one
 // dense layer on the flattened map. Without "batch_norm" they are the nets of its Grad-CAM pictures.
-#include "models/networks.h"
+#include "models/model.h"
 
 namespace fer {
 
@@ -55,10 +55,18 @@ class Cnn : public Module {
   std::optional<Linear> output_;
 };
 
-}  // namespace
-
-std::unique_ptr<Module> make_cnn(int blocks, Scope scope, const ModelOptions& options) {
+template <int blocks>
+std::unique_ptr<Module> make_cnn(Scope scope, const ModelOptions& options) {
   return std::make_unique<Cnn>(blocks, scope, options);
 }
+
+const RegisterModel registered[] = {
+    {{"cnn_1block", "paper 004, table 3", 48, 1, "output", make_cnn<1>, {"batch_norm"}}},
+    {{"cnn_2block", "paper 004, the final model", 48, 1, "output", make_cnn<2>, {"batch_norm"}}},
+    {{"cnn_3block", "paper 004, table 3", 48, 1, "output", make_cnn<3>, {"batch_norm"}}},
+    {{"cnn_4block", "paper 004, the dropout ablation", 48, 1, "output", make_cnn<4>, {"batch_norm"}}},
+    {{"cnn_5block", "paper 004, the baseline", 48, 1, "output", make_cnn<5>, {"batch_norm"}}}};
+
+}  // namespace
 
 }  // namespace fer

@@ -1,5 +1,5 @@
 // DenseNet121 (Huang et al., 2017) with torchvision's names: every layer of a block reads all maps before it.
-#include "models/networks.h"
+#include "models/backbones.h"
 
 namespace fer {
 
@@ -88,11 +88,9 @@ class DenseNet121 : public Module {
   double rate_;  // none in the paper
 };
 
-}  // namespace
+const RegisterModel registered{{"densenet121", "paper 000", 75, 3, "classifier", construct<DenseNet121>}};
 
-std::unique_ptr<Module> make_densenet121(Scope scope, const ModelOptions& options) {
-  return std::make_unique<DenseNet121>(scope, options);
-}
+}  // namespace
 
 std::unique_ptr<Module> densenet121_features(Scope scope, const ModelOptions& options) {
   return std::make_unique<Features>(scope, options);

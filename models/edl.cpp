@@ -1,6 +1,6 @@
 // Paper 000's ensemble: DenseNet121, MobileNetV2 and VGG19 side by side, each with a dense layer, joined by
 // concatenation, batch-norm and two more dense layers.
-#include "models/networks.h"
+#include "models/backbones.h"
 
 namespace fer {
 
@@ -39,10 +39,16 @@ class Edl : public Module {
   double rate_;  // none in the paper
 };
 
-}  // namespace
+const RegisterModel registered{{.name = "edl",
+                                .source = "paper 000, the ensemble",
+                                .size = 75,
+                                .channels = 3,
+                                .head = "output",
+                                .make = construct<Edl>,
+                                .backbones = {{"densenet", "densenet121", "features"},
+                                              {"mobilenet", "mobilenet_v2", "features"},
+                                              {"vgg", "vgg19", "features"}}}};
 
-std::unique_ptr<Module> make_edl(Scope scope, const ModelOptions& options) {
-  return std::make_unique<Edl>(scope, options);
-}
+}  // namespace
 
 }  // namespace fer

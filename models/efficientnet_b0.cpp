@@ -1,6 +1,6 @@
 // EfficientNet-B0 (Tan and Le, 2019) with torchvision's names: inverted residuals with squeeze-excite, SiLU and
 // stochastic depth.
-#include "models/networks.h"
+#include "models/model.h"
 
 namespace fer {
 
@@ -86,10 +86,9 @@ class EfficientNetB0 : public Module {
   double rate_;
 };
 
-}  // namespace
+const RegisterModel registered{
+    {"efficientnet_b0", "paper 004", 48, 3, "classifier", construct<EfficientNetB0>, {}, Normalisation::imagenet}};
 
-std::unique_ptr<Module> make_efficientnet_b0(Scope scope, const ModelOptions& options) {
-  return std::make_unique<EfficientNetB0>(scope, options);
-}
+}  // namespace
 
 }  // namespace fer

@@ -1,6 +1,6 @@
 // MobileNetV2 (Sandler et al., 2018) with torchvision's names. Paper 000's head: global average pooling,
 // Dense(128, ReLU), dropout, Dense(classes); the published one: dropout, Dense(classes).
-#include "models/networks.h"
+#include "models/backbones.h"
 
 namespace fer {
 
@@ -102,11 +102,9 @@ class MobileNetV2 : public Module {
   std::optional<Linear> hidden_, output_;
 };
 
-}  // namespace
+const RegisterModel registered{{"mobilenet_v2", "paper 000", 75, 3, "classifier", construct<MobileNetV2>}};
 
-std::unique_ptr<Module> make_mobilenet_v2(Scope scope, const ModelOptions& options) {
-  return std::make_unique<MobileNetV2>(scope, options);
-}
+}  // namespace
 
 std::unique_ptr<Module> mobilenet_v2_features(Scope scope, const ModelOptions& options) {
   return std::make_unique<Features>(scope, options);

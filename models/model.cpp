@@ -27,22 +27,9 @@ Value standardised(Value x, const std::array<double, 3>& mean, std::array<double
                     false);
 }
 
-Value normalised(Value x, Normalisation normalisation) {
-  switch (normalisation) {
-    case Normalisation::imagenet:
-      return standardised(x, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225});
-    case Normalisation::symmetric:
-      return standardised(x, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5});
-    case Normalisation::caffe: {
-      const Value bgr = concat(std::vector{slice_channels(x, 2, 1), slice_channels(x, 1, 1), slice_channels(x, 0, 1)});
-      constexpr double unit = 1.0 / 255;
-      return standardised(bgr, {103.939 * unit, 116.779 * unit, 123.68 * unit}, {unit, unit, unit});
-    }
-    case Normalisation::own:
-    case Normalisation::none:
-      return x;
-  }
-  return x;
+std::vector<ModelEntry>& registry() {
+  static std::vector<ModelEntry> entries;
+  return entries;
 }
 
 constexpr std::array convention_names = {"torchvision", "keras"};
@@ -81,6 +68,36 @@ class ResampledNetwork : public Module {
 };
 
 }  // namespace
+
+RegisterModel::RegisterModel(ModelEntry entry) {
+  std::vector<ModelEntry>& all = registry();
+  const auto place = std::lower_bound(all.begin(), all.end(), entry,
+                                      [](const ModelEntry& a, const ModelEntry& b) { return a.name < b.name; });
+  if (place != all.end() && place->name == entry.name) {
+    fail("models: there are two called ", entry.name);
+  }
+  all.insert(place, std::move(entry));
+}
+
+const std::vector<ModelEntry>& models() { return registry(); }
+
+Value normalised(Value x, Normalisation normalisation) {
+  switch (normalisation) {
+    case Normalisation::imagenet:
+      return standardised(x, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225});
+    case Normalisation::symmetric:
+      return standardised(x, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5});
+    case Normalisation::caffe: {
+      const Value bgr = concat(std::vector{slice_channels(x, 2, 1), slice_channels(x, 1, 1), slice_channels(x, 0, 1)});
+      constexpr double unit = 1.0 / 255;
+      return standardised(bgr, {103.939 * unit, 116.779 * unit, 123.68 * unit}, {unit, unit, unit});
+    }
+    case Normalisation::own:
+    case Normalisation::none:
+      return x;
+  }
+  return x;
+}
 
 const ModelEntry& find_model(std::string_view name) {
   std::string known;

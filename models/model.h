@@ -44,6 +44,9 @@ std::string_view name_of_choice(Choice choice);
 template <class Choice>
 Choice choice_from(std::string_view name);
 
+// x [N,H,W,3], pixels in [0,1].
+Value normalised(Value x, Normalisation normalisation);
+
 // A batch-norm's constants under the options: epsilon and momentum of torchvision's, or of Keras' definition
 // (`keras`), with the momentum that the options ask for.
 BatchNormParams batch_norm_params(const ModelOptions& options, BatchNormParams torchvision = {},
@@ -74,7 +77,19 @@ struct ModelEntry {
   std::vector<Backbone> backbones = {};
 };
 
-// Every network, in the order `fer models` prints.
+// Adds a network to models() at start-up: one such object stands in the network's file, and that is all it takes.
+// Throws when the name is taken.
+struct RegisterModel {
+  RegisterModel(ModelEntry entry);
+};
+
+// The factory of a network that is constructed from (Scope, const ModelOptions&).
+template <class Network>
+std::unique_ptr<Module> construct(Scope scope, const ModelOptions& options) {
+  return std::make_unique<Network>(scope, options);
+}
+
+// Every network, by name.
 const std::vector<ModelEntry>& models();
 
 // Throws naming every network when there is none called `name`.

@@ -1,6 +1,6 @@
 // ResNet50 (He et al., 2016) with torchvision's names: "v1.5", the stride on the 3x3 convolutions. Keras' has biases
 // and the stride on the first 1x1.
-#include "models/networks.h"
+#include "models/backbones.h"
 
 namespace fer {
 
@@ -72,6 +72,8 @@ class ResNet50 : public Module {
   Linear output_;
   double rate_;  // none in the paper
 };
+
+const RegisterModel registered{{"resnet50", "paper 001", 48, 3, "fc", construct<ResNet50>}};
 
 }  // namespace
 

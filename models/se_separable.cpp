@@ -1,7 +1,7 @@
 // Paper 003: separable convolutions with squeeze-excite and shortcuts. Four blocks of two separable convolutions,
 // squeeze-excite (r = 16) and max-pool 3x3/2 'same', joined by a strided 1x1 shortcut. Each of the three ideas can be
 // left out.
-#include "models/networks.h"
+#include "models/model.h"
 
 namespace fer {
 
@@ -91,10 +91,14 @@ class SeSeparable : public Module {
   Linear output_;
 };
 
-}  // namespace
+const RegisterModel registered{{"se_separable",
+                                "paper 003",
+                                48,
+                                1,
+                                "output",
+                                construct<SeSeparable>,
+                                {"squeeze_excite", "shortcut", "separable"}}};
 
-std::unique_ptr<Module> make_se_separable(Scope scope, const ModelOptions& options) {
-  return std::make_unique<SeSeparable>(scope, options);
-}
+}  // namespace
 
 }  // namespace fer

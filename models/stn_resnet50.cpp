@@ -1,7 +1,7 @@
 // Paper 001's attention: a spatial transformer (Jaderberg et al., 2015) in front of ResNet50. A localisation network
 // reads an affine map from the image, through which the image is sampled; it starts as the identity.
 #include "layers/initializers.h"
-#include "models/networks.h"
+#include "models/backbones.h"
 
 namespace fer {
 
@@ -44,10 +44,14 @@ class StnResNet50 : public Module {
   std::unique_ptr<Module> resnet_;
 };
 
-}  // namespace
+const RegisterModel registered{{.name = "stn_resnet50",
+                                .source = "paper 001",
+                                .size = 48,
+                                .channels = 3,
+                                .head = "resnet.fc",
+                                .make = construct<StnResNet50>,
+                                .backbones = {{"resnet", "resnet50", ""}}}};
 
-std::unique_ptr<Module> make_stn_resnet50(Scope scope, const ModelOptions& options) {
-  return std::make_unique<StnResNet50>(scope, options);
-}
+}  // namespace
 
 }  // namespace fer

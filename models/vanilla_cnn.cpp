@@ -1,6 +1,6 @@
 // Paper 001's baseline: three stages of three conv 3x3 - batch-norm - ReLU with max-pool 2x2, then one dense layer on
 // the flattened map.
-#include "models/networks.h"
+#include "models/model.h"
 
 namespace fer {
 
@@ -42,10 +42,8 @@ class VanillaCnn : public Module {
   std::optional<Linear> output_;
 };
 
-}  // namespace
+const RegisterModel registered{{"vanilla_cnn", "paper 001", 48, 1, "output", construct<VanillaCnn>}};
 
-std::unique_ptr<Module> make_vanilla_cnn(Scope scope, const ModelOptions& options) {
-  return std::make_unique<VanillaCnn>(scope, options);
-}
+}  // namespace
 
 }  // namespace fer

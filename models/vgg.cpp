@@ -1,6 +1,6 @@
 // VGG19 (Simonyan and Zisserman, 2015) with torchvision's names, with global average pooling and one dense layer, or
 // with the dense layers it was published with; and VGGFace (Parkhi et al., 2015): VGG16 with 4096-4096-classes.
-#include "models/networks.h"
+#include "models/backbones.h"
 
 namespace fer {
 
@@ -88,8 +88,6 @@ class PooledVgg : public Module {
 constexpr std::array vgg16 = {2, 2, 3, 3, 3};
 constexpr std::array vgg19 = {2, 2, 4, 4, 4};
 
-}  // namespace
-
 std::unique_ptr<Module> make_vgg19(Scope scope, const ModelOptions& options) {
   if (options.head == Head::published) {
     return std::make_unique<Vgg>(scope, vgg19, options, "vgg19");
@@ -100,6 +98,11 @@ std::unique_ptr<Module> make_vgg19(Scope scope, const ModelOptions& options) {
 std::unique_ptr<Module> make_vggface(Scope scope, const ModelOptions& options) {
   return std::make_unique<Vgg>(scope, vgg16, options, "vggface");
 }
+
+const RegisterModel registered[] = {{{"vgg19", "paper 000", 75, 3, "classifier", make_vgg19}},
+                                    {{"vggface", "paper 001", 224, 3, "classifier.6", make_vggface}}};
+
+}  // namespace
 
 std::unique_ptr<Module> vgg19_features(Scope scope, const ModelOptions& options) {
   map_side(options, "vgg19");

@@ -2,6 +2,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/channel_sum.h"
+#include "autograd/ops/prepared_kernel.h"
 #include "kernels/channel_sum.h"
 
 namespace fer {
@@ -117,12 +118,7 @@ Cost Conv2dBackwardData::cost(std::span<const ValueType> inputs, std::span<const
 Kernel Conv2dBackwardData::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                    const PrepareOptions& options) const {
   if (inputs[0].dtype == DType::f32 && !options.reference) {
-    const auto fast = prepare_conv2d_backward_data(params, inputs[0].shape, inputs[1].shape, x);
-    return {[run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
-              run(in[0].template as<const float>(), in[1].template as<const float>(), out[0].template as<float>(),
-                  workspace);
-            },
-            fast.workspace_bytes};
+    return kernel_of(prepare_conv2d_backward_data(params, inputs[0].shape, inputs[1].shape, x));
   }
   return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
     using T = decltype(scalar);

@@ -2,6 +2,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/channel_sum.h"
+#include "autograd/ops/prepared_kernel.h"
 
 namespace fer {
 
@@ -44,12 +45,7 @@ class LinearBackwardData : public Operation {
                  const PrepareOptions& options) const override {
     const Shape &w = inputs[0].shape, &dy = inputs[1].shape;
     if (inputs[0].dtype == DType::f32 && !options.reference) {
-      const auto fast = prepare_linear_backward_data(dy[0], w[1], w[0]);
-      return {[run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
-                run(in[0].template as<const float>(), in[1].template as<const float>(), out[0].template as<float>(),
-                    workspace);
-              },
-              fast.workspace_bytes};
+      return kernel_of(prepare_linear_backward_data(dy[0], w[1], w[0]));
     }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);
@@ -82,12 +78,7 @@ class LinearBackwardWeight : public Operation {
                  const PrepareOptions& options) const override {
     const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
     if (inputs[0].dtype == DType::f32 && !options.reference) {
-      const auto fast = prepare_linear_backward_weight(x[0], x[1], dy[1]);
-      return {[run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
-                run(in[0].template as<const float>(), in[1].template as<const float>(), out[0].template as<float>(),
-                    workspace);
-              },
-              fast.workspace_bytes};
+      return kernel_of(prepare_linear_backward_weight(x[0], x[1], dy[1]));
     }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);

@@ -2,6 +2,7 @@
 
 #include "kernels/conv2d.h"
 #include "kernels/cpu/conv2d_products.h"
+#include "kernels/cpu/conv2d_tiles.h"
 #include "kernels/onednn.h"
 #include "tensor/error.h"
 
@@ -76,6 +77,9 @@ PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const S
   return prepared("conv2d", x, w, [&]() -> PreparedConv2dForward {
     if (is_pointwise_product(params, w)) {
       return prepare_pointwise_forward(params, x, w, y, bias);
+    }
+    if (is_tiled(w)) {
+      return prepare_tiled_forward(params, x, w, y);
     }
     const memory::desc b = bias ? onednn::vector(w[0]) : memory::desc();
     const auto description =

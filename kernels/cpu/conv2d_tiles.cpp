@@ -1,0 +1,198 @@
+#include "kernels/cpu/conv2d_tiles.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+
+namespace fer {
+
+namespace {
+
+constexpr int64_t tile_pixels = 6;
+constexpr int64_t lanes = 16;                // output channels of a tile
+constexpr int64_t chunk = 128;               // products summed in registers before they join the output
+constexpr int64_t block = 20 * tile_pixels;  // pixels whose window addresses are looked up at a time
+
+int64_t bytes(int64_t count, size_t size) { return round_up(count * static_cast<int64_t>(size), memory_alignment); }
+
+struct Windows {
+  Conv2dParams params;
+  Shape x, w, y;
+
+  int64_t taps() const { return w[1] * w[2]; }
+  int64_t pixels() const { return y[0] * y[1] * y[2]; }
+  int64_t panels() const { return (w[0] + lanes - 1) / lanes; }
+  int64_t panel_size() const { return taps() * w[3] * lanes; }
+};
+
+// Where the workspace's parts begin: weights in panels, a row of zeros for pixels outside the image, and each thread's
+// addresses [taps][block].
+struct Layout {
+  explicit Layout(const Windows& windows)
+      : zeros(bytes(windows.panels() * windows.panel_size(), sizeof(float))),
+        addresses(zeros + bytes(windows.w[3], sizeof(float))),
+        addresses_of_thread(bytes(windows.taps() * block, sizeof(const float*))) {}
+
+  int64_t total() const { return addresses + addresses_of_thread * thread_count(); }
+
+  int64_t zeros, addresses, addresses_of_thread;
+};
+
+// Weights [O,kh,kw,I] -> panels [O / 16][kh,kw,I][16], channels that are not there zero.
+void pack_panels(const Windows& windows, const float* w, float* panels) {
+  const int64_t depth = windows.taps() * windows.w[3];
+  constexpr int64_t stretch = 64;
+  parallel_for(windows.panels(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      float* const to = panels + panel * windows.panel_size();
+      const int64_t outputs = std::min(lanes, windows.w[0] - panel * lanes);
+      for (int64_t first = 0; first < depth; first += stretch) {
+        const int64_t last = std::min(depth, first + stretch);
+        for (int64_t lane = 0; lane < lanes; ++lane) {
+          const float* const from = w + (panel * lanes + lane) * depth;
+          for (int64_t k = first; k < last; ++k) {
+            to[k * lanes + lane] = lane < outputs ? from[k] : 0.0F;
+          }
+        }
+      }
+    }
+  });
+}
+
+// The pixel that each tap of each of `count` output pixels from `first` on reads; `zeros` outside the image.
+void look_up(const Windows& windows, const float* x, const float* zeros, int64_t first, int64_t count,
+             const float** addresses) {
+  const int64_t height = windows.x[1], width = windows.x[2], channels = windows.x[3];
+  const int64_t stride = windows.params.stride;
+  for (int64_t i = 0; i < round_up(count, tile_pixels); ++i) {
+    const int64_t pixel = first + std::min(i, count - 1);
+    const int64_t row = pixel / windows.y[2] % windows.y[1] * stride - windows.params.padding.top;
+    const int64_t column = pixel % windows.y[2] * stride - windows.params.padding.left;
+    const float* const image = x + pixel / (windows.y[1] * windows.y[2]) * height * width * channels;
+    for (int64_t ky = 0; ky < windows.w[1]; ++ky) {
+      for (int64_t kx = 0; kx < windows.w[2]; ++kx) {
+        const int64_t r = row + ky, c = column + kx;
+        const bool inside = r >= 0 && r < height && c >= 0 && c < width;
+        addresses[(ky * windows.w[2] + kx) * block + i] = inside ? image + (r * width + c) * channels : zeros;
+      }
+    }
+  }
+}
+
+// Products of `taps` window pixels' channels begin … begin + length - 1 with the panel's weights `w`, summed and added
+// to `start` (the bias, or what y holds: row stride `start_stride`), into y.
+inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t begin, int64_t length, const float* w,
+                          const float* start, int64_t start_stride, float* y, int64_t y_stride) {
+  __m256 low[tile_pixels], high[tile_pixels];
+  for (int64_t m = 0; m < tile_pixels; ++m) {
+    low[m] = high[m] = _mm256_setzero_ps();
+  }
+  for (int64_t tap = 0; tap < taps; ++tap, addresses += block) {
+    const float* const x[tile_pixels] = {addresses[0] + begin, addresses[1] + begin, addresses[2] + begin,
+                                         addresses[3] + begin, addresses[4] + begin, addresses[5] + begin};
+    for (int64_t c = 0; c < length; ++c, w += lanes) {
+      const __m256 w_low = _mm256_loadu_ps(w), w_high = _mm256_loadu_ps(w + 8);
+#pragma GCC unroll 6
+      for (int64_t m = 0; m < tile_pixels; ++m) {
+        const __m256 pixel = _mm256_broadcast_ss(x[m] + c);
+        low[m] = _mm256_fmadd_ps(pixel, w_low, low[m]);
+        high[m] = _mm256_fmadd_ps(pixel, w_high, high[m]);
+      }
+    }
+  }
+#pragma GCC unroll 6
+  for (int64_t m = 0; m < tile_pixels; ++m) {
+    const float* const from = start + m * start_stride;
+    _mm256_storeu_ps(y + m * y_stride, _mm256_add_ps(_mm256_loadu_ps(from), low[m]));
+    _mm256_storeu_ps(y + m * y_stride + 8, _mm256_add_ps(_mm256_loadu_ps(from + 8), high[m]));
+  }
+}
+
+// One panel of `count` output pixels, y at the first of them.
+void multiply_block(const Windows& windows, const float* const* addresses, int64_t count, int64_t panel,
+                    const float* panels, const float* bias, float* y) {
+  const int64_t outputs = windows.w[0], channels = windows.w[3];
+  const int64_t width = std::min(lanes, outputs - panel * lanes);
+  const int64_t taps_at_once = std::max<int64_t>(1, chunk / channels);
+  alignas(32) float start[lanes] = {};
+  if (bias != nullptr) {
+    std::copy_n(bias + panel * lanes, width, start);
+  }
+  const float* w = panels + panel * windows.panel_size();
+  bool first = true;
+  for (int64_t tap = 0; tap < windows.taps(); tap += taps_at_once) {
+    const int64_t taps = std::min(taps_at_once, windows.taps() - tap);
+    for (int64_t begin = 0; begin < channels; begin += chunk) {
+      const int64_t length = std::min(taps_at_once == 1 ? chunk : channels, channels - begin);
+      for (int64_t i = 0; i < count; i += tile_pixels) {
+        const float* const* const at = addresses + tap * block + i;
+        float* const out = y + i * outputs + panel * lanes;
+        const int64_t rows = std::min(tile_pixels, count - i);
+        if (rows == tile_pixels && width == lanes) {
+          multiply_tile(at, taps, begin, length, w, first ? start : out, first ? 0 : outputs, out, outputs);
+          continue;
+        }
+        alignas(32) float partial[tile_pixels * lanes];
+        for (int64_t m = 0; m < rows && !first; ++m) {
+          std::copy_n(out + m * outputs, width, partial + m * lanes);
+        }
+        multiply_tile(at, taps, begin, length, w, first ? start : partial, first ? 0 : lanes, partial, lanes);
+        for (int64_t m = 0; m < rows; ++m) {
+          std::copy_n(partial + m * lanes, width, out + m * outputs);
+        }
+      }
+      w += taps * length * lanes;
+      first = false;
+    }
+  }
+}
+
+// Panels `first_panel` … `last_panel` - 1 of pixels begin … end - 1.
+void multiply(const Windows& windows, const float* x, const float* zeros, const float* panels, const float* bias,
+              float* y, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel, const float** addresses) {
+  for (int64_t pixel = begin; pixel < end; pixel += block) {
+    const int64_t count = std::min(block, end - pixel);
+    look_up(windows, x, zeros, pixel, count, addresses);
+    for (int64_t panel = first_panel; panel < last_panel; ++panel) {
+      multiply_block(windows, addresses, count, panel, panels, bias, y + pixel * windows.w[0]);
+    }
+  }
+}
+
+}  // namespace
+
+bool is_tiled(const Shape& w) { return w[1] * w[2] > 1 && w[3] >= lanes; }
+
+PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
+                                            const Shape& y) {
+  const Windows windows{params, x, w, y};
+  const Layout layout(windows);
+  return {[windows, layout](View<const float> x, View<const float> w, View<const float> b, View<float> y,
+                            std::byte* workspace) {
+            float* const panels = reinterpret_cast<float*>(workspace);
+            float* const zeros = reinterpret_cast<float*>(workspace + layout.zeros);
+            std::fill_n(zeros, windows.w[3], 0.0F);
+            pack_panels(windows, w.data, panels);
+            const auto addresses = [&](int part) {
+              return reinterpret_cast<const float**>(workspace + layout.addresses + part * layout.addresses_of_thread);
+            };
+            // Threads share out the pixels; where there are too few of them, the panels.
+            const int64_t pixels = windows.pixels();
+            if (pixels >= block * thread_count()) {
+              parallel_parts(pixels, block, [&](int64_t begin, int64_t end, int part) {
+                multiply(windows, x.data, zeros, panels, b.data, y.data, begin, end, 0, windows.panels(),
+                         addresses(part));
+              });
+            } else {
+              parallel_parts(windows.panels(), 1, [&](int64_t begin, int64_t end, int part) {
+                multiply(windows, x.data, zeros, panels, b.data, y.data, 0, pixels, begin, end, addresses(part));
+              });
+            }
+          },
+          layout.total()};
+}
+
+}  // namespace fer
