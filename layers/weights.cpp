@@ -175,6 +175,9 @@ std::vector<std::string> load_weights(const TensorFile& file, Graph& graph, cons
       }
       continue;
     }
+    if (const DType dtype = found->second.dtype(); dtype != DType::f32 && dtype != DType::f64) {
+      fail("weights: tensor ", quoted(record.name), " in ", source, " is of type ", dtype, "; f32 and f64 are read");
+    }
     Tensor tensor = found->second.converted(record.type.dtype);
     const Shape shape = tensor.shape();
     if (shape != expected && same_matrix(shape, expected)) {

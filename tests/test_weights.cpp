@@ -251,6 +251,8 @@ TEST_CASE("weights: errors name the tensor, the file and both shapes") {
   file.tensors["layer1.0.conv2.weight"] = Tensor(DType::f32, {64, 64, 5, 5});
   CHECK(holds(refused(file), path, "'layer1.0.conv2.weight'", "[64,64,5,5]", "expected [64,64,3,3]"));
   CHECK(holds(refused(file, true), path, "'layer1.0.conv2.weight'"));
+  file.tensors["layer1.0.conv2.weight"] = Tensor(DType::i64, {64, 64, 3, 3});
+  CHECK(holds(refused(file), path, "'layer1.0.conv2.weight'", "i64", "f32"));
   file = saved(network);
   file.tensors["hello"] = Tensor(DType::f32, {2});
   write_safetensors(path, file);
