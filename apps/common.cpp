@@ -10,6 +10,7 @@
 #include <numeric>
 #include <thread>
 
+#include "models/pretrained.h"
 #include "tensor/device.h"
 #include "tensor/file.h"
 #include "tensor/parallel.h"
@@ -129,7 +130,9 @@ std::vector<const CLI::Option*> add_network_options(CLI::App& command, TrainOpti
                              "rate of stochastic depth at its last block (default: the network's own)"),
           command.add_option("--batch-norm-momentum", options.batch_norm_momentum,
                              "share of the new batch in running statistics (default: the network's own)"),
-          command.add_option("--convention", options.convention, "whose definition of it: torchvision or keras")
+          command
+              .add_option("--convention", options.convention,
+                          "whose definition of it: torchvision, keras, or auto: as --weights has it, else torchvision")
               ->capture_default_str(),
           command
               .add_option("--normalise", options.normalise,
@@ -161,7 +164,11 @@ ModelOptions model_options(const TrainOptions& options, int64_t classes) {
   model.dropout = options.dropout;
   model.drop_path = options.drop_path;
   model.batch_norm_momentum = options.batch_norm_momentum;
-  model.convention = choice_from<Convention>(options.convention);
+  if (options.convention != "auto") {
+    model.convention = choice_from<Convention>(options.convention);
+  } else if (!options.weights.empty()) {
+    model.convention = Pretrained(options.model, options.weights).convention().value_or(model.convention);
+  }
   model.normalisation = choice_from<Normalisation>(options.normalise);
   model.head = choice_from<Head>(options.head);
   model.without = options.without;

@@ -183,11 +183,8 @@ void write_run_json(const std::filesystem::path& run, const TrainOptions& option
       {"machine", machine_description()},
       {"parameters",
        [&] {
-         ModelOptions model;
-         model.classes = static_cast<int64_t>(dataset.classes.size());
-         model.size = options.size;
-         model.channels = options.channels;
-         const ParameterCount count = count_parameters(options.model, model);
+         const ParameterCount count =
+             count_parameters(options.model, model_options(options, static_cast<int64_t>(dataset.classes.size())));
          return nlohmann::json{{"total", count.total}, {"trainable", count.trainable}};
        }()},
       {"data",

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "apps/run_folder.h"
+#include "models/pretrained.h"
 #include "tensor/file.h"
 
 namespace fer {
@@ -36,9 +37,14 @@ class TrainCommand {
     bind(command, "--limit", &TrainOptions::limit, "train on at most so many images, drawn with the seed (0: all)");
     bind(command, "--early-stopping", &TrainOptions::early_stopping,
          "stop after so many epochs without a better validation loss");
-    bind(command, "--weights", &TrainOptions::weights, "start from this weights file or run folder");
+    bind(
+        command, "--weights", &TrainOptions::weights,
+        "start from this run folder, .safetensors (ours, torchvision's, timm's) or Keras .h5; PART=FILE,… for networks "
+        "with backbones");
     bind_flag(command, "--partial", &TrainOptions::partial, "tensors that --weights lacks keep their first values");
-    bind(command, "--freeze", &TrainOptions::freeze, "none or backbone");
+    bind(command, "--freeze", &TrainOptions::freeze, "none, or backbone: train the classifier alone");
+    bind(command, "--unfreeze-after", &TrainOptions::unfreeze_after,
+         "epochs after which a frozen backbone trains too (0: never)");
     bind(command, "--adversarial", &TrainOptions::adversarial,
          "none, stored:FILE.safetensors or fly:fgsm,eps=E[,ratio=R]");
     command->add_option("--config", config_, "options from a JSON file; those given here win");
@@ -116,11 +122,13 @@ class TrainCommand {
     split.train = draw_samples(std::move(split.train), options.limit, options.seed);
     const SavedModel model{options.model, model_options(options, static_cast<int64_t>(dataset.classes.size())),
                            dataset.classes};
-    if (!options.weights.empty()) {
-      options.weights = weights_path(options.weights).string();
+    options.convention = name_of_choice(model.options.convention);
+    const Network network = make_network(options.model, model.options, options.seed);
+    std::vector<std::string> weight_notes;
+    if (!options.weights.empty() && !std::filesystem::exists(folder / "last.safetensors")) {
+      weight_notes = Pretrained(options.model, options.weights).load(model.options, options.partial, network);
     }
-    Trainer trainer(options, make_network(options.model, model.options, options.seed), find_model(options.model).head,
-                    to_metadata(model), dataset, split, folder);
+    Trainer trainer(options, network, find_model(options.model).head, to_metadata(model), dataset, split, folder);
     interrupted();  // from here on Ctrl-C leaves a checkpoint
     if (resume_) {
       if (read_run_json(folder).digest != digest(dataset)) {
@@ -132,6 +140,9 @@ class TrainCommand {
     }
     step_.announce(device);
     describe(options, trainer, split);
+    for (const std::string& note : weight_notes) {
+      std::cerr << "weights: " << note << "\n";
+    }
     if (train(trainer) == Trainer::Outcome::interrupted) {
       std::cerr << "interrupted; go on with: fer train --resume --out " << folder.string() << "\n";
       throw Interrupted();
@@ -148,9 +159,6 @@ class TrainCommand {
                  options.batch, format_bytes(static_cast<double>(plan.peak_bytes() + plan.variable_bytes())).c_str(),
                  format_bytes(static_cast<double>(plan.peak_bytes())).c_str(),
                  format_bytes(static_cast<double>(plan.variable_bytes())).c_str());
-    for (const std::string& name : trainer.not_loaded()) {
-      std::fprintf(stderr, "weights: %s keeps its first value\n", name.c_str());
-    }
   }
 
   static Trainer::Outcome train(Trainer& trainer) {

@@ -39,7 +39,15 @@ class Edl : public Module {
   double rate_;  // none in the paper
 };
 
-const RegisterModel registered{{"edl", "paper 000, the ensemble", 75, 3, "output", construct<Edl>}};
+const RegisterModel registered{{.name = "edl",
+                                .source = "paper 000, the ensemble",
+                                .size = 75,
+                                .channels = 3,
+                                .head = "output",
+                                .make = construct<Edl>,
+                                .backbones = {{"densenet", "densenet121", "features"},
+                                              {"mobilenet", "mobilenet_v2", "features"},
+                                              {"vgg", "vgg19", "features"}}}};
 
 }  // namespace
 

@@ -58,6 +58,13 @@ ConvOptions padded(int64_t kernel, int64_t stride, const ModelOptions& options);
 // What a network's file defines: layers over [N,size,size,channels], pixels in [0,1], to logits [N,classes].
 using NetworkFactory = std::unique_ptr<Module> (*)(Scope scope, const ModelOptions& options);
 
+// A part of a network that is another network without its classifier, whose weights files fill it.
+struct Backbone {
+  std::string prefix;  // of the part's variables: "densenet"
+  std::string model;   // "densenet121"
+  std::string inside;  // what the prefix stands for in that network: "features", or "" for all of it
+};
+
 struct ModelEntry {
   std::string name;
   std::string source;  // the paper and section it comes from
@@ -67,6 +74,7 @@ struct ModelEntry {
   NetworkFactory make;
   std::vector<std::string> parts = {};  // what --without may leave out
   Normalisation normalisation = Normalisation::none;
+  std::vector<Backbone> backbones = {};
 };
 
 // Adds a network to models() at start-up: one such object stands in the network's file, and that is all it takes.

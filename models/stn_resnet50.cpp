@@ -44,7 +44,13 @@ class StnResNet50 : public Module {
   std::unique_ptr<Module> resnet_;
 };
 
-const RegisterModel registered{{"stn_resnet50", "paper 001", 48, 3, "resnet.fc", construct<StnResNet50>}};
+const RegisterModel registered{{.name = "stn_resnet50",
+                                .source = "paper 001",
+                                .size = 48,
+                                .channels = 3,
+                                .head = "resnet.fc",
+                                .make = construct<StnResNet50>,
+                                .backbones = {{"resnet", "resnet50", ""}}}};
 
 }  // namespace
 

@@ -56,7 +56,79 @@ void check_equal(const Variables& a, const Variables& b) {
   }
 }
 
+// Three epochs of three batches whose backbone thaws after the first (`unfreeze_after`), stopped and resumed after
+// each of the given numbers of batches. Returns the checkpoint.
+TensorFile thawed(const std::vector<int>& stops, int64_t unfreeze_after = 1, int64_t epochs = 3) {
+  const TemporaryFolder folder;
+  const Dataset dataset = open_dataset("synthetic:40");
+  const Split split = make_split(dataset, {.kind = "random:0.4", .validation = 0});
+  TrainOptions options;
+  options.model = "cnn_2block";
+  options.data = "synthetic:40";
+  options.batch = 8;
+  options.size = 16;
+  options.epochs = epochs;
+  options.freeze = "backbone";
+  options.unfreeze_after = unfreeze_after;
+  std::vector<int> ends = stops;
+  ends.push_back(1000);
+  int done = 0;
+  for (int end : ends) {
+    const Network network = make_network(options.model, {.classes = 7, .size = 16}, 3);
+    Trainer trainer(options, network, find_model(options.model).head, {{"model", options.model}}, dataset, split,
+                    folder.path());
+    REQUIRE(trainer.training_samples() / options.batch == 3);
+    trainer.resume();
+    std::atomic<bool> stop = done >= end;
+    const auto count = [&](const Progress&) { stop = ++done >= end; };
+    const Trainer::Outcome outcome = trainer.train(count, stop);
+    CHECK(outcome == (end == 1000 ? Trainer::Outcome::finished : Trainer::Outcome::interrupted));
+  }
+  TensorFile result;
+  for (const auto& [name, tensor] : read_safetensors(folder / "last.safetensors").tensors) {
+    result.tensors.emplace(name, tensor.clone());
+  }
+  return result;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && std::memcmp(a.view().data, b.view().data, static_cast<size_t>(a.bytes())) == 0;
+}
+
 }  // namespace
+
+TEST_CASE("training: a frozen backbone stays as it is, statistics too, and trains once it thaws") {
+  const Network fresh = make_network("cnn_2block", {.classes = 7, .size = 16}, 3);
+  Graph graph;
+  fresh.make(graph);
+  const TensorFile frozen = thawed({}, 2, 3), kept = thawed({}, 0, 2);
+  for (Value value : graph.variables()) {
+    const ValueRecord& record = graph.values()[static_cast<size_t>(value.id())];
+    CAPTURE(record.name);
+    const Tensor first = to_torch_layout(fresh.variables->get(record.name, record.type, record.initializer));
+    const bool head = record.name.rfind(find_model("cnn_2block").head + ".", 0) == 0;
+    CHECK(same_bits(kept.at(record.name), first) == !head);
+    CHECK(!same_bits(frozen.at(record.name), first));
+    if (record.name.ends_with(".running_mean")) {
+      const std::string tracked = record.name.substr(0, record.name.size() - 12) + "num_batches_tracked";
+      CHECK(*kept.at(tracked).data<int64_t>() == 0);
+      CHECK(*frozen.at(tracked).data<int64_t>() == 3);
+    }
+  }
+}
+
+TEST_CASE("training: a run stopped before, at and after the thaw goes on to the same bits") {
+  const TensorFile whole = thawed({});
+  for (const std::vector<int>& stops : std::vector<std::vector<int>>{{1}, {2, 3}, {3, 4}, {5}, {6, 7}}) {
+    CAPTURE(stops.front());
+    const TensorFile resumed = thawed(stops);
+    REQUIRE(resumed.tensors.size() == whole.tensors.size());
+    for (const auto& [name, tensor] : whole.tensors) {
+      CAPTURE(name);
+      CHECK(same_bits(tensor, resumed.at(name)));
+    }
+  }
+}
 
 TEST_CASE("training: a planned step equals an unshared one bit for bit") {
   for (const char* model : {"cnn_2block", "mobilenet_v2", "se_separable"}) {

@@ -45,6 +45,7 @@ void each_option(Options& o, Visit&& visit) {
   visit("weights", o.weights);
   visit("partial", o.partial);
   visit("freeze", o.freeze);
+  visit("unfreeze_after", o.unfreeze_after);
   visit("adversarial", o.adversarial);
   visit("seed", o.seed);
   visit("threads", o.threads);
@@ -82,6 +83,11 @@ void TrainOptions::check() const {
   check_range("memory-limit", static_cast<double>(memory_limit), memory_limit >= 0, "zero (none) or positive");
   if (freeze != "none" && freeze != "backbone") {
     fail("--freeze '", freeze, "': must be none or backbone");
+  }
+  check_range("unfreeze-after", static_cast<double>(unfreeze_after), unfreeze_after >= 0 && unfreeze_after < epochs,
+              "zero (never) or less than --epochs " + std::to_string(epochs));
+  if (unfreeze_after > 0 && freeze != "backbone") {
+    fail("--unfreeze-after ", unfreeze_after, ": nothing is frozen; it goes with --freeze backbone");
   }
   parse_optimizer(optimizer);
   augmentation(augment);

@@ -22,7 +22,7 @@ struct TrainOptions {
   double dropout = -1;
   double drop_path = -1;            // stochastic depth; negative: the network's own
   double batch_norm_momentum = -1;  // negative: the network's own
-  std::string convention = "torchvision";
+  std::string convention = "auto";  // torchvision | keras | auto: as the files of `weights` have it, else torchvision
   std::string normalise = "own";
   std::string head = "paper";
   std::vector<std::string> without = {};  // parts of the network left out
@@ -41,9 +41,10 @@ struct TrainOptions {
   bool dedup = false;
   int64_t limit = 0;           // train on at most so many images, drawn with the seed; 0: all
   int64_t early_stopping = 0;  // epochs without a better validation loss; 0: never stop
-  std::string weights;         // start from these
+  std::string weights;         // start from these: FILE or run folder, or PART=FILE[,PART=FILE]
   bool partial = false;
   std::string freeze = "none";       // none | backbone
+  int64_t unfreeze_after = 0;        // epochs after which a frozen backbone trains too; 0: never
   std::string adversarial = "none";  // none | stored:FILE | fly:fgsm,eps=0.01[,ratio=0.5]
   uint64_t seed = 0;
   int64_t threads = 0;       // 0: all

@@ -76,6 +76,7 @@ Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
                  std::filesystem::path run)
     : options_(options),
       network_(std::move(network)),
+      head_(std::move(head)),
       metadata_(std::move(metadata)),
       run_(std::move(run)),
       schedule_(options.schedule, options.lr, 1) {
@@ -89,13 +90,10 @@ Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
   }
   const int64_t batches = training_samples() / options_.batch;
   schedule_ = Schedule(options_.schedule, options_.lr, batches * options_.epochs);
-  if (!options_.weights.empty()) {
-    Graph graph;
-    network_.make(graph);
-    not_loaded_ = load_weights(read_safetensors(options_.weights), graph, head, *network_.variables,
-                               {.partial = options_.partial});
+  step_ = make_step(frozen(0), network_.device);
+  if (options_.unfreeze_after > 0 && options_.memory_limit > 0) {
+    make_step(false, Device::null);  // throws now, not in mid-training, when the whole network's step is too large
   }
-  step_ = std::make_unique<TrainingStep>(options_, network_, head, data_);
   if (!validation_.empty()) {
     const Shape& shape = validation_images_.shape();
     validator_ = std::make_unique<Classifier>(network_, Shape{shape[1], shape[2], shape[3]}, validation_images_.dtype(),
@@ -107,6 +105,39 @@ Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
     fail("run folder: cannot make ", run_.string(), ": ", reason.message(), "; give a folder that can be written to");
   }
   remove_unfinished_files(run_);
+}
+
+bool Trainer::frozen(int64_t epoch) const {
+  return options_.freeze == "backbone" && (options_.unfreeze_after == 0 || epoch < options_.unfreeze_after);
+}
+
+std::unique_ptr<TrainingStep> Trainer::make_step(bool frozen, Device device) const {
+  TrainOptions options = options_;
+  options.freeze = frozen ? "backbone" : "none";
+  Network network = network_;
+  network.device = device;
+  return std::make_unique<TrainingStep>(options, network, head_, data_);
+}
+
+// The whole network trains from here on, with a new optimizer: the backbone's moments begin with the others, so that
+// the correction of their bias holds for all.
+void Trainer::unfreeze() {
+  step_.reset();
+  step_ = make_step(false, network_.device);
+  for (const auto& [name, tensor] : network_.variables->all()) {
+    if (is_optimizer_state(name)) {
+      std::memset(tensor.view().data, 0, static_cast<size_t>(tensor.bytes()));
+    }
+  }
+}
+
+// Batches that batch-norms have taken their running statistics from.
+int64_t Trainer::batches_tracked() const {
+  if (options_.freeze == "none") {
+    return state_.step;
+  }
+  const int64_t frozen_steps = options_.unfreeze_after * (training_samples() / options_.batch);
+  return options_.unfreeze_after == 0 ? 0 : std::max<int64_t>(0, state_.step - frozen_steps);
 }
 
 void Trainer::assemble(const Dataset& dataset, const Split& split) {
@@ -198,11 +229,13 @@ std::vector<int32_t> Trainer::order_of(int64_t epoch) const {
 }
 
 void Trainer::save_best() const {
-  write_safetensors(run_ / "best.safetensors", weight_file(*network_.variables, metadata_, false));
+  write_safetensors(run_ / "best.safetensors",
+                    weight_file(*network_.variables, metadata_, {.batches_tracked = batches_tracked()}));
 }
 
 void Trainer::save_last() const {
-  TensorFile file = weight_file(*network_.variables, metadata_, true);
+  TensorFile file =
+      weight_file(*network_.variables, metadata_, {.optimizer = true, .batches_tracked = batches_tracked()});
   file.metadata["trainer"] = nlohmann::json{{"epoch", state_.epoch},
                                             {"batch", state_.batch},
                                             {"step", state_.step},
@@ -233,9 +266,12 @@ void Trainer::resume() {
     fail("--resume: ", path.string(), " holds weights alone; a checkpoint to resume from is needed");
   }
   try {
-    restore_variables(file, *network_.variables);
     const auto trainer = nlohmann::json::parse(file.metadata.at("trainer"));
     trainer.at("epoch").get_to(state_.epoch);
+    if (frozen(0) && !frozen(state_.epoch)) {
+      unfreeze();
+    }
+    restore_variables(file, *network_.variables);
     trainer.at("batch").get_to(state_.batch);
     trainer.at("step").get_to(state_.step);
     trainer.at("loss_sum").get_to(state_.loss_sum);
@@ -305,6 +341,9 @@ nlohmann::json Trainer::finish_epoch() {
   append_log(record);
   if (best) {
     save_best();
+  }
+  if (state_.epoch < options_.epochs && frozen(state_.epoch - 1) && !frozen(state_.epoch)) {
+    unfreeze();  // before the checkpoint, which then holds the moments that the next epoch needs
   }
   save_last();
   return record;

@@ -25,9 +25,9 @@ struct Progress {
 
 class Trainer {
  public:
-  // Trains `network`, whose classifier's parameters begin with `head`; weights are read from options.weights where that
-  // is given, and written with `metadata`. `run` is the run folder, made if missing. Throws before anything is written
-  // when options and data do not fit together.
+  // Trains `network` from the values its variables have; its classifier's parameters begin with `head`. Weights are
+  // written with `metadata`. `run` is the run folder, made if missing. Throws before anything is written when options
+  // and data do not fit together.
   Trainer(const TrainOptions& options, Network network, std::string head, std::map<std::string, std::string> metadata,
           const Dataset& dataset, const Split& split, std::filesystem::path run);
 
@@ -41,8 +41,6 @@ class Trainer {
   Outcome train(const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop);
 
   const Plan& plan() const { return step_->plan(); }
-  // Names of variables that --weights did not fill.
-  const std::vector<std::string>& not_loaded() const { return not_loaded_; }
   int64_t training_samples() const { return static_cast<int64_t>(samples_.size()); }
 
  private:
@@ -58,6 +56,11 @@ class Trainer {
   };
 
   void assemble(const Dataset& dataset, const Split& split);
+  // Whether epoch `epoch`, counted from 0, trains the classifier alone.
+  bool frozen(int64_t epoch) const;
+  std::unique_ptr<TrainingStep> make_step(bool frozen, Device device) const;
+  void unfreeze();
+  int64_t batches_tracked() const;
   std::vector<int32_t> order_of(int64_t epoch) const;
   void draw_labels(int64_t epoch);
   nlohmann::json finish_epoch();
@@ -67,6 +70,7 @@ class Trainer {
 
   TrainOptions options_;
   Network network_;
+  std::string head_;
   std::map<std::string, std::string> metadata_;
   std::filesystem::path run_;
   TrainingData data_;
@@ -75,7 +79,6 @@ class Trainer {
   Tensor validation_images_;
   std::vector<int32_t> validation_;  // rows of validation_images_
   std::vector<int32_t> validation_labels_;
-  std::vector<std::string> not_loaded_;
   std::unique_ptr<TrainingStep> step_;
   std::unique_ptr<Classifier> validator_;
   Schedule schedule_;
