@@ -21,15 +21,15 @@ struct OnnxModel {
   std::string bytes;  // a ModelProto: what stands in an .onnx file
   int64_t opset = 0;  // version of the standard operations; the lowest that has those used
   int64_t nodes = 0;
-  int64_t parameters = 0;              // elements of the weights
+  int64_t parameters = 0;              // elements of the weights, and of constants of their kind
   int64_t folded = 0;                  // batch-norms
   std::vector<int64_t> input, output;  // shapes as declared; -1 where any extent goes
 };
 
 // What `result` needs of its graph, recorded in evaluation mode. Images [N,H,W,C] become [N,C,H,W], outside and inside;
-// weights keep their names and have PyTorch's layouts, as in the files of weights. `result` is called `name`; the graph
-// has one input, which keeps its name and whose first extent is the batch. Throws naming an operation, and where it
-// stands, that has no ONNX form.
+// weights keep their names and have PyTorch's layouts; those of a linear layer behind a flattened map are in C,H,W
+// order, whatever their order in the file of weights. `result` is called `name`; the graph has one input, which keeps
+// its name and whose first extent is the batch. Throws naming an operation, and where it stands, that has no ONNX form.
 OnnxModel to_onnx(Value result, const std::string& name, const Variables& variables, const OnnxOptions& options);
 
 // A network: input "images", f32 [N,C,H,W] with pixels in [0,1] for an `image` of [H,W,C]; output "logits" [N,classes].
