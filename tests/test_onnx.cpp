@@ -361,7 +361,7 @@ TEST_CASE("onnx: fer export") {
   const TemporaryFolder folder;
   const std::string weights = folder / "weights.safetensors", out = folder / "model.onnx";
   const LoadedNetwork loaded = make_loaded("se_separable", {.size = 16});
-  write_safetensors(weights, weight_file(*loaded.network.variables, to_metadata(loaded.saved), false));
+  write_safetensors(weights, weight_file(*loaded.network.variables, to_metadata(loaded.saved)));
 
   ProgramResult result = run_program({"export", weights, "--out", out});
   INFO(result.errors);
