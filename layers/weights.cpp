@@ -44,6 +44,20 @@ Tensor spread_over_channels(const Tensor& weight, int64_t channels) {
   return result;
 }
 
+// The shape of a variable in PyTorch's layout.
+Shape torch_shape(const Shape& ours) {
+  switch (ours.rank()) {
+    case 5:
+      return {ours[0], ours.size() / ours[0]};
+    case 4:
+      return {ours[0], ours[3], ours[1], ours[2]};
+    case 3:
+      return {ours[2], 1, ours[0], ours[1]};
+    default:
+      return ours;
+  }
+}
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) {
@@ -87,39 +101,29 @@ Tensor permuted(const Tensor& tensor, std::initializer_list<int> order) {
 
 Tensor to_torch_layout(const Tensor& weight) {
   switch (weight.shape().rank()) {
-    case 5: {
-      const Tensor moved = permuted(weight, {0, 1, 4, 2, 3});
-      return moved.reshaped({moved.shape()[0], moved.size() / moved.shape()[0]});
-    }
+    case 5:
+      return permuted(weight, {0, 1, 4, 2, 3}).reshaped(torch_shape(weight.shape()));
     case 4:
       return permuted(weight, {0, 3, 1, 2});
-    case 3: {
-      const Tensor moved = permuted(weight, {2, 0, 1});
-      return moved.reshaped({moved.shape()[0], 1, moved.shape()[1], moved.shape()[2]});
-    }
+    case 3:
+      return permuted(weight, {2, 0, 1}).reshaped(torch_shape(weight.shape()));
     default:
       return weight;
   }
 }
 
 Tensor from_torch_layout(const std::string& name, const Tensor& weight, const Shape& expected) {
-  const auto check = [&](const Shape& wanted) {
-    if (weight.shape() != wanted) {
-      fail("weights: tensor '", name, "' should be ", wanted, ", is ", weight.shape());
-    }
-  };
+  if (const Shape wanted = torch_shape(expected); weight.shape() != wanted) {
+    fail("weights: tensor '", name, "' should be ", wanted, ", is ", weight.shape());
+  }
   switch (expected.rank()) {
     case 5:
-      check({expected[0], expected.size() / expected[0]});
       return permuted(weight.reshaped({expected[0], 1, expected[4], expected[2], expected[3]}), {0, 1, 3, 4, 2});
     case 4:
-      check({expected[0], expected[3], expected[1], expected[2]});
       return permuted(weight, {0, 2, 3, 1});
     case 3:
-      check({expected[2], 1, expected[0], expected[1]});
       return permuted(weight.reshaped({expected[2], expected[0], expected[1]}), {1, 2, 0});
     default:
-      check(expected);
       return weight;
   }
 }
@@ -159,8 +163,7 @@ std::vector<std::string> load_weights(const TensorFile& file, Graph& graph, cons
     if (!starts_with(record.name, options.prefix)) {
       continue;
     }
-    const Tensor target = variables.get(record.name, record.type, record.initializer);
-    const Shape expected = to_torch_layout(target).shape();
+    const Shape expected = torch_shape(variables.get(record.name, record.type, record.initializer).shape());
     const bool replaceable = options.replace_head && starts_with(record.name, head + ".");
     const auto found = file.tensors.find(record.name);
     if (found == file.tensors.end()) {
