@@ -1,4 +1,4 @@
-#include "attacks/one_pixel.h"
+#include "attacks/pixel_attack.h"
 
 #include <algorithm>
 
@@ -6,126 +6,185 @@ namespace fer {
 
 namespace {
 
-constexpr uint32_t candidate_stream = 0x0B1;
-
-// An image under attack, in one of the places of the batch.
-struct Place {
-  int64_t image = -1;
-  int64_t tried = 0;
-  double best = 2;  // lowest probability of the true class so far
-};
-
-bool predicts(const float* row, int64_t classes, int32_t label) {
-  return std::max_element(row, row + classes) - row == label;
-}
+constexpr uint32_t random_stream = 0x0B1;
+constexpr uint32_t evolution_stream = 0x0DE;
 
 }  // namespace
 
-OnePixel::OnePixel(const Network& network, Shape image, const OnePixelOptions& options)
-    : options_(options), network_(network), image_(image) {
-  if (options.candidates < 1 || options.chunk < 1 || options.images < 1) {
-    fail("one-pixel: candidates, chunk and images must be at least 1");
+// An image under attack.
+struct PixelAttack::Victim {
+  int64_t image = 0;
+  std::unique_ptr<PixelSearch> search;
+  float best = 0;             // lowest objective so far
+  int64_t generations = 0;    // that were observed
+  std::vector<int64_t> rows;  // of the batch that hold its candidates in this run
+};
+
+int64_t PixelAttackOptions::budget() const {
+  return search == Search::random ? candidates : evolution.population * (1 + evolution.generations);
+}
+
+std::string PixelAttackOptions::describe() const {
+  return search == Search::random ? "random search, " + std::to_string(candidates) + " candidates"
+                                  : "differential evolution, population " + std::to_string(evolution.population) +
+                                        ", " + std::to_string(evolution.generations) + " generations";
+}
+
+PixelAttackOptions pixel_budget(const std::string& name) {
+  PixelAttackOptions options;
+  if (name == "paper") {
+    return options;
   }
-  options_.chunk = std::min(options.chunk, options.candidates);
+  options.search = PixelAttackOptions::Search::evolution;
+  if (name == "art") {
+    options.evolution = {.population = 400, .generations = 100};
+  } else if (name == "torchattacks") {
+    options.evolution = {.population = 10, .generations = 10};
+  } else {
+    fail("budget '", name, "': must be paper, art or torchattacks");
+  }
+  return options;
+}
+
+PixelAttack::PixelAttack(const Network& network, Shape image, const PixelAttackOptions& options)
+    : options_(options),
+      image_(image),
+      classes_(network.classes),
+      genes_(options.pixels * (2 + image[2])),
+      judge_(network, image, DType::f32, std::max<int64_t>(1, options.images)) {
+  if (options.pixels < 1 || options.pixels > image[0] * image[1] || options.candidates < 1 || options.chunk < 1 ||
+      options.images < 1) {
+    fail("pixel attack: pixels, candidates, chunk and images must be at least 1 and an image ", image,
+         " must have the pixels; they are ", options.pixels, ", ", options.candidates, ", ", options.chunk, ", ",
+         options.images);
+  }
+  make_search(0);  // checks the options of evolution before anything runs
+  options_.chunk = std::min(options.chunk, options.budget());
   const int64_t rows = options_.images * options_.chunk;
   images_ = graph_.input("images", DType::f32, {options_.images, image[0], image[1], image[2]});
-  pixels_ = graph_.input("pixels", DType::i32, {rows, 2});
-  values_ = graph_.input("values", DType::f32, {rows, image[2]});
+  pixels_ = graph_.input("pixels", DType::i32, {rows, options.pixels, 2});
+  values_ = graph_.input("values", DType::f32, {rows, options.pixels, image[2]});
   const Value candidates = pixel_candidates(images_, pixels_, values_);
   probabilities_ = softmax(network.make(graph_)->forward(candidates, Mode::evaluation));
   executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{probabilities_}), network.device,
                                          network.variables, network.arena);
+  staged_ = Tensor(DType::f32, images_.shape());
+  staged_pixels_ = Tensor(DType::i32, pixels_.shape());
+  staged_values_ = Tensor(DType::f32, values_.shape());
 }
 
-OnePixelResult OnePixel::attack(const Tensor& images, const Tensor& labels) {
-  const int64_t count = images.shape()[0];
-  const int64_t pixels = image_.size(), channels = image_[2], classes = network_.classes;
-  if (images.shape().with(0, 0) != images_.shape().with(0, 0) || labels.shape() != Shape{count}) {
-    fail("one-pixel: made for images ", image_, ", was given ", images.shape(), " with labels ", labels.shape());
+std::unique_ptr<PixelSearch> PixelAttack::make_search(int64_t image) const {
+  const auto key = static_cast<uint64_t>(image);
+  if (options_.search == PixelAttackOptions::Search::random) {
+    return std::make_unique<RandomSearch>(options_.candidates, genes_, Philox(options_.seed, random_stream, key));
   }
-  OnePixelResult result{images.clone(), std::vector<uint8_t>(static_cast<size_t>(count), 0),
-                        std::vector<int64_t>(static_cast<size_t>(count), 0)};
-  const std::vector<float> clean =
-      Classifier(network_, image_, DType::f32, options_.images * options_.chunk).probabilities(images);
+  return std::make_unique<DifferentialEvolution>(options_.evolution, genes_,
+                                                 Philox(options_.seed, evolution_stream, key));
+}
 
+// A candidate's genes as pixels and values in row `row` of the batch.
+void PixelAttack::stage(int64_t row, const float* genes) {
+  const int64_t channels = image_[2];
+  const auto place = [](float share, int64_t extent) {
+    return static_cast<int32_t>(std::min(static_cast<int64_t>(share * static_cast<float>(extent)), extent - 1));
+  };
+  for (int64_t p = row * options_.pixels; p < (row + 1) * options_.pixels; ++p, genes += 2 + channels) {
+    staged_pixels_.data<int32_t>()[2 * p] = place(genes[0], image_[0]);
+    staged_pixels_.data<int32_t>()[2 * p + 1] = place(genes[1], image_[1]);
+    std::copy_n(genes + 2, channels, staged_values_.data<float>() + p * channels);
+  }
+}
+
+AttackResult PixelAttack::attack(const Tensor& images, const Tensor& labels, int64_t first,
+                                 const AttackProgress& progress) {
+  check_attack_inputs("pixel attack", image_, classes_, images, labels);
+  const int64_t count = images.shape()[0], size = image_.size(), channels = image_[2];
+  AttackResult result{images.clone(), std::vector<uint8_t>(static_cast<size_t>(count), 0),
+                      std::vector<int64_t>(static_cast<size_t>(count), 1)};
+  const std::vector<float> clean = judge_.probabilities(images);
+  const auto fooled_by = [&](const float* row, int64_t image) {
+    return predicts(row, classes_, labels.data<int32_t>()[image]) == options_.targeted;
+  };
+  const auto objective_of = [&](const float* row, int64_t image) {
+    return objective(row[labels.data<int32_t>()[image]], options_.targeted);
+  };
+
+  std::vector<Victim> victims;
   int64_t next = 0;
-  const auto next_image = [&]() -> Place {
-    for (; next < count; ++next) {
-      const float* row = clean.data() + next * classes;
-      const int32_t label = labels.data<int32_t>()[next];
-      result.queries[static_cast<size_t>(next)] = 1;
-      if (predicts(row, classes, label)) {
-        return {next, 0, static_cast<double>(row[label])};
+  const auto refill = [&] {
+    for (; next < count && static_cast<int64_t>(victims.size()) < options_.images; ++next) {
+      const float* row = clean.data() + next * classes_;
+      if (fooled_by(row, next)) {
+        result.success[static_cast<size_t>(next)] = 1;
+      } else {
+        victims.push_back({next, make_search(first + next), objective_of(row, next), 0, {}});
       }
-      result.success[static_cast<size_t>(next)] = 1;
-    }
-    return {};
-  };
-
-  std::vector<Place> places(static_cast<size_t>(options_.images));
-  Tensor staged(DType::f32, images_.shape());
-  Tensor staged_pixels(DType::i32, pixels_.shape());
-  Tensor staged_values(DType::f32, values_.shape());
-  const auto occupy = [&](size_t p) {
-    places[p] = next_image();
-    if (places[p].image >= 0) {
-      ++next;
-      std::copy_n(images.data<float>() + places[p].image * pixels, pixels,
-                  staged.data<float>() + static_cast<int64_t>(p) * pixels);
     }
   };
-  for (size_t p = 0; p < places.size(); ++p) {
-    occupy(p);
-  }
-  while (std::any_of(places.begin(), places.end(), [](const Place& place) { return place.image >= 0; })) {
-    for (size_t p = 0; p < places.size(); ++p) {
-      const Philox random(options_.seed, candidate_stream,
-                          static_cast<uint64_t>(std::max<int64_t>(places[p].image, 0)));
+  std::vector<float> genes(static_cast<size_t>(options_.images * options_.chunk * genes_));
+  std::vector<float> objectives;
+  for (refill(); !victims.empty(); refill()) {
+    // Every image has one place of `chunk` rows; places that are free go round.
+    for (Victim& victim : victims) {
+      victim.rows.clear();
+    }
+    for (int64_t place = 0; place < options_.images; ++place) {
+      Victim& victim = victims[static_cast<size_t>(place) % victims.size()];
+      std::copy_n(images.data<float>() + victim.image * size, size, staged_.data<float>() + place * size);
       for (int64_t c = 0; c < options_.chunk; ++c) {
-        const int64_t row = static_cast<int64_t>(p) * options_.chunk + c;
-        const auto draw = static_cast<uint64_t>((places[p].tried + c) * (2 + channels));
-        const auto below = [&](uint64_t which, int64_t bound) {
-          return static_cast<int32_t>((uint64_t{random.bits(draw + which)} * static_cast<uint64_t>(bound)) >> 32);
-        };
-        staged_pixels.data<int32_t>()[row * 2] = below(0, image_[0]);
-        staged_pixels.data<int32_t>()[row * 2 + 1] = below(1, image_[1]);
-        for (int64_t k = 0; k < channels; ++k) {
-          staged_values.data<float>()[row * channels + k] = random.uniform(draw + 2 + static_cast<uint64_t>(k));
-        }
+        victim.rows.push_back(place * options_.chunk + c);
       }
     }
-    executor_->feed(images_, staged.view()).feed(pixels_, staged_pixels.view()).feed(values_, staged_values.view());
+    for (Victim& victim : victims) {
+      victim.rows.resize(
+          static_cast<size_t>(victim.search->propose(static_cast<int64_t>(victim.rows.size()), genes.data())));
+      for (size_t c = 0; c < victim.rows.size(); ++c) {
+        stage(victim.rows[c], genes.data() + static_cast<int64_t>(c) * genes_);
+      }
+    }
+    executor_->feed(images_, staged_.view()).feed(pixels_, staged_pixels_.view()).feed(values_, staged_values_.view());
     executor_->run({});
     const float* probabilities = executor_->read(probabilities_).as<const float>().data;
 
-    for (size_t p = 0; p < places.size(); ++p) {
-      Place& place = places[p];
-      if (place.image < 0) {
-        continue;
-      }
-      const auto image = static_cast<size_t>(place.image);
-      const int32_t label = labels.data<int32_t>()[image];
-      const int64_t useful = std::min(options_.chunk, options_.candidates - place.tried);
-      bool fooled = false;
-      for (int64_t c = 0; c < useful && !fooled; ++c) {
-        const int64_t row = static_cast<int64_t>(p) * options_.chunk + c;
-        const float* scores = probabilities + row * classes;
-        ++result.queries[image];
-        fooled = !predicts(scores, classes, label);
-        if (fooled || scores[label] < place.best) {
-          place.best = scores[label];
-          float* attacked = result.attacked.data<float>() + place.image * pixels;
-          std::copy_n(images.data<float>() + place.image * pixels, pixels, attacked);
-          const int32_t* at = staged_pixels.data<int32_t>() + row * 2;
-          std::copy_n(staged_values.data<float>() + row * channels, channels,
-                      attacked + (at[0] * image_[1] + at[1]) * channels);
+    for (Victim& victim : victims) {
+      const auto k = static_cast<size_t>(victim.image);
+      objectives.clear();
+      for (int64_t row : victim.rows) {
+        const float* scores = probabilities + row * classes_;
+        const bool fooled = fooled_by(scores, victim.image);
+        objectives.push_back(objective_of(scores, victim.image));
+        ++result.queries[k];
+        if (fooled || objectives.back() < victim.best) {
+          victim.best = objectives.back();
+          float* attacked = result.attacked.data<float>() + victim.image * size;
+          std::copy_n(images.data<float>() + victim.image * size, size, attacked);
+          for (int64_t p = row * options_.pixels; p < (row + 1) * options_.pixels; ++p) {
+            const int32_t* at = staged_pixels_.data<int32_t>() + 2 * p;
+            std::copy_n(staged_values_.data<float>() + p * channels, channels,
+                        attacked + (at[0] * image_[1] + at[1]) * channels);
+          }
+        }
+        if (fooled) {
+          result.success[k] = 1;
+          break;
         }
       }
-      place.tried += useful;
-      result.success[image] = fooled;
-      if (fooled || place.tried >= options_.candidates) {
-        occupy(p);
+      if (result.success[k] != 0) {
+        continue;
       }
+      victim.search->judge(objectives);
+      const auto* evolution = dynamic_cast<const DifferentialEvolution*>(victim.search.get());
+      if (options_.observe && evolution != nullptr && evolution->generations() > victim.generations) {
+        victim.generations = evolution->generations();
+        options_.observe(first + victim.image, *evolution);
+      }
+    }
+    std::erase_if(victims, [&](const Victim& victim) {
+      const auto k = static_cast<size_t>(victim.image);
+      return result.success[k] != 0 || result.queries[k] > options_.budget();
+    });
+    if (progress) {
+      progress(next - static_cast<int64_t>(victims.size()), count);
     }
   }
   return result;
