@@ -10,9 +10,7 @@ namespace fer {
 namespace {
 
 constexpr int64_t batch = 64;
-constexpr int64_t kinds = 5;       // of paper 004
-constexpr int64_t severities = 5;  // of a graded style
-constexpr int64_t graded_kinds = 4;
+constexpr int64_t graded_kinds = distortion_kinds - 1;  // all but occlusion
 
 // What a network makes of one distorted version of the images.
 struct Scored {
@@ -46,7 +44,7 @@ nlohmann::json scores_of(const Evaluation& evaluation) {
 
 // `members` has paper 004's five kinds in order; section k of the set gets kind k.
 nlohmann::json sections_of(const std::vector<const Scored*>& members, const Dataset& chosen) {
-  const std::vector<int64_t> bounds = section_bounds(chosen.size(), kinds);
+  const std::vector<int64_t> bounds = section_bounds(chosen.size(), distortion_kinds);
   const auto classes = static_cast<int64_t>(chosen.classes.size());
   nlohmann::json parts = nlohmann::json::array();
   std::vector<float> mixed;
@@ -140,7 +138,8 @@ nlohmann::json score_distortions(const DistortOptions& options, const LoadedNetw
     result["scores"].push_back(row);
   }
   for (const DistortionStyle style : {DistortionStyle::cited, DistortionStyle::cited_255, DistortionStyle::clean}) {
-    if (const auto members = of_style(all, style); members.size() == kinds && chosen.size() >= kinds) {
+    if (const auto members = of_style(all, style);
+        members.size() == distortion_kinds && chosen.size() >= distortion_kinds) {
       result["sections"][name_of(style)] = sections_of(members, chosen);
     }
   }
@@ -149,7 +148,7 @@ nlohmann::json score_distortions(const DistortOptions& options, const LoadedNetw
     check_classes(options.reference, reference.saved, chosen);
     const std::vector<Scored> baseline = score(reference.network, chosen, distortions, seed);
     for (const DistortionStyle style : {DistortionStyle::imagenet_c, DistortionStyle::cifar_c}) {
-      if (const auto members = of_style(all, style); members.size() == graded_kinds * severities) {
+      if (const auto members = of_style(all, style); members.size() == graded_kinds * distortion_severities) {
         result["mce"][name_of(style)] = mce_of(members, of_style(baseline, style));
         result["mce"][name_of(style)]["reference"] = options.reference;
       }

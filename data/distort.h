@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/gaussian_blur.h"
 #include "tensor/tensor.h"
 
 namespace fer {
@@ -21,6 +22,14 @@ enum class DistortionKind { gaussian_blur, gaussian_noise, salt_pepper, speckle,
 //   imagenet_c, cifar_c   the severities 1 to 5 of ImageNet-C and CIFAR-C (Hendrycks and Dietterich, 2019), clipped;
 //               without occlusion
 enum class DistortionStyle { cited, cited_255, clean, imagenet_c, cifar_c };
+
+constexpr int distortion_kinds = 5;
+constexpr int distortion_severities = 5;
+
+// Has the style severities?
+inline bool is_graded(DistortionStyle style) {
+  return style == DistortionStyle::imagenet_c || style == DistortionStyle::cifar_c;
+}
 
 struct Distortion {
   DistortionKind kind = DistortionKind::gaussian_blur;
@@ -39,11 +48,6 @@ std::vector<Distortion> parse_distortion(const std::string& text);
 
 // Distorts f32 images [N,H,W,C] in [0,1]. What is drawn for image i depends only on (seed, kind, i).
 Tensor distort(const Tensor& images, const Distortion& distortion, uint64_t seed);
-
-// Gaussian blur of u8 images [N,H,W,C], `kernel` odd, border mirrored without repeating the edge pixel (reflect-101).
-// sigma 0 stands for 0.3 ((kernel - 1) / 2 - 1) + 0.8, which is 1.4 for kernel 7 (paper 004's cited code), with the
-// rounded weights that OpenCV has for kernels up to 7.
-Tensor gaussian_blur(const Tensor& images, int kernel, double sigma = 0);
 
 // `count` samples in `parts` contiguous sections as equal as can be, the larger ones first: the first sample of each,
 // and `count` at the end.
