@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "analysis/metrics_detail.h"
 #include "tensor/error.h"
@@ -143,6 +144,27 @@ RobustEvaluation summarize_attack(std::string attack, std::string description, d
   evaluation.success_rate = ratio(static_cast<double>(fooled), static_cast<double>(evaluation.clean_correct));
   score_attack(evaluation);
   return evaluation;
+}
+
+std::vector<double> corruption_errors(const std::vector<std::vector<double>>& errors,
+                                      const std::vector<std::vector<double>>& reference) {
+  if (errors.size() != reference.size()) {
+    fail("corruption_errors: ", errors.size(), " kinds, the reference has ", reference.size());
+  }
+  std::vector<double> result;
+  for (size_t kind = 0; kind < errors.size(); ++kind) {
+    if (errors[kind].size() != reference[kind].size()) {
+      fail("corruption_errors: kind ", kind, " has ", errors[kind].size(), " severities, the reference ",
+           reference[kind].size());
+    }
+    const double sum = std::accumulate(errors[kind].begin(), errors[kind].end(), 0.0);
+    const double base = std::accumulate(reference[kind].begin(), reference[kind].end(), 0.0);
+    if (base == 0) {
+      fail("corruption_errors: the reference makes no error on kind ", kind, ": nothing to divide by");
+    }
+    result.push_back(sum / base);
+  }
+  return result;
 }
 
 }  // namespace fer

@@ -42,21 +42,34 @@ Evaluation evaluate(const std::vector<std::string>& classes, std::span<const int
 
 // Clean and attacked on the same samples.
 struct RobustEvaluation {
-  std::string attack;       // "fgsm", "one-pixel"
+  std::string attack;       // "fgsm", "one-pixel", "worst-case"
   std::string description;  // "fgsm eps 0.01, grey-tied, seed 0"
   double eps = 0;
+  std::string norm;  // that eps bounds: "linf"; "l0" for pixel attacks
+  int64_t steps = 0, restarts = 0;
+  int64_t pixels = 0;    // changed at most; 0: all
+  std::string channels;  // "grey-tied", "rgb"
+  std::string target;    // class the attack was to reach; empty: away from the true one
+  uint64_t seed = 0;
+  std::string split;  // which samples: "test"
   int64_t n = 0;
   int64_t clean_correct = 0;
   int64_t robust_correct = 0;
   double clean_accuracy = 0, robust_accuracy = 0;
   Interval clean_interval, robust_interval;
-  double success_rate = 0;  // of the attack, over initially correct images
+  double success_rate = 0;  // of the attack, over initially correct images (targeted: of those, reached the target)
   double queries = 0;       // mean per image
   double seconds = 0;
 };
 
 RobustEvaluation summarize_attack(std::string attack, std::string description, double eps,
                                   std::span<const uint8_t> clean_correct, std::span<const uint8_t> robust_correct);
+
+// Corruption errors (Hendrycks and Dietterich, 2019) of kinds of distortion: errors [kind][severity] of a network,
+// summed over severities, divided by those of a reference network; mCE is their mean. Throws on tables that differ in
+// size and where the reference makes no error.
+std::vector<double> corruption_errors(const std::vector<std::vector<double>>& errors,
+                                      const std::vector<std::vector<double>>& reference);
 
 // The names of `fer eval --json`: n, accuracy, loss, per_class{name:{precision,recall,f1,support}}, macro, weighted,
 // confusion; clean_accuracy, robust_accuracy, success_rate, queries. Beside them `classes` in label order and the

@@ -74,6 +74,14 @@ nlohmann::json to_json(const RobustEvaluation& evaluation) {
   return {{"attack", evaluation.attack},
           {"description", evaluation.description},
           {"eps", evaluation.eps},
+          {"norm", evaluation.norm},
+          {"steps", evaluation.steps},
+          {"restarts", evaluation.restarts},
+          {"pixels", evaluation.pixels},
+          {"channels", evaluation.channels},
+          {"target", evaluation.target},
+          {"seed", evaluation.seed},
+          {"split", evaluation.split},
           {"n", evaluation.n},
           {"clean_correct", evaluation.clean_correct},
           {"robust_correct", evaluation.robust_correct},
@@ -92,6 +100,14 @@ RobustEvaluation robust_evaluation_from_json(const nlohmann::json& json) {
   evaluation.attack = required<std::string>(json, what, "attack");
   evaluation.description = required<std::string>(json, what, "description");
   evaluation.eps = required<double>(json, what, "eps");
+  evaluation.norm = required<std::string>(json, what, "norm");
+  evaluation.steps = required<int64_t>(json, what, "steps");
+  evaluation.restarts = required<int64_t>(json, what, "restarts");
+  evaluation.pixels = required<int64_t>(json, what, "pixels");
+  evaluation.channels = required<std::string>(json, what, "channels");
+  evaluation.target = required<std::string>(json, what, "target");
+  evaluation.seed = required<uint64_t>(json, what, "seed");
+  evaluation.split = required<std::string>(json, what, "split");
   evaluation.n = required<int64_t>(json, what, "n");
   evaluation.clean_correct = required<int64_t>(json, what, "clean_correct");
   evaluation.robust_correct = required<int64_t>(json, what, "robust_correct");

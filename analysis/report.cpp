@@ -24,7 +24,8 @@ std::string run_html(const RunReport& run, size_t index, ChartBook& book) {
   using namespace report;
   return "<article class=\"run\" id=\"run-" + std::to_string(index + 1) + "\"><h2>" + html::escape(run.name) + "</h2>" +
          facts(run) + headline(run) + learning_curves(run, book) + confusion_matrix(run) + class_table(run) +
-         gallery(run) + robustness(run, book) + attack_panels(run) + cost_table(run) + settings(run) + "</article>\n";
+         gallery(run) + robustness(run, book) + distortions(run) + attack_panels(run) + cost_table(run) +
+         settings(run) + "</article>\n";
 }
 
 std::string scripts(const ChartBook& book) {

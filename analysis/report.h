@@ -38,6 +38,7 @@ struct RunReport {
                                        // any other that ends in _loss or _accuracy is drawn too
   std::optional<Evaluation> test;
   std::vector<RobustEvaluation> attacks;
+  nlohmann::json distortions;  // distortions.json: scores, sections, mce; null where there are none
   std::vector<SamplePrediction> samples;
   std::vector<AttackPanel> panels;
   std::vector<std::pair<std::string, std::string>> cost;  // label, value with unit: the cost table's rows

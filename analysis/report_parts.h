@@ -31,6 +31,7 @@ std::string class_table(const RunReport& run);
 std::string gallery(const RunReport& run);
 std::string attack_panels(const RunReport& run);
 std::string robustness(const RunReport& run, ChartBook& book);
+std::string distortions(const RunReport& run);
 std::string cost_table(const RunReport& run);
 std::string settings(const RunReport& run);
 

@@ -135,6 +135,40 @@ std::string robustness(const RunReport& run, ChartBook& book) {
                  body + "</tbody></table></div>");
 }
 
+std::string distortions(const RunReport& run) {
+  if (!run.distortions.is_object()) {
+    return "";
+  }
+  std::string rows;
+  const auto row = [&](const std::string& name, const nlohmann::json& scores) {
+    const auto accuracy = scores.at("accuracy").get<double>();
+    const Interval interval{scores.at("interval").at(0).get<double>(), scores.at("interval").at(1).get<double>()};
+    rows += "<tr><th scope=\"row\">" + escape(name) + "</th>" +
+            number_cell("Accuracy", percent(accuracy), percent_range(interval)) +
+            "<td class=\"ranges\" aria-hidden=\"true\">" + range_row("robust", accuracy, interval) + "</td>" +
+            number_cell("Loss", fixed(scores.at("loss").get<double>(), 3)) +
+            number_cell("Images", grouped(scores.at("n").get<int64_t>())) + "</tr>";
+  };
+  for (const nlohmann::json& scores : run.distortions.at("scores")) {
+    row(scores.at("name").get<std::string>(), scores);
+  }
+  for (const auto& [style, sections] : run.distortions.at("sections").items()) {
+    row(style + ", a fifth of the set each", sections.at("overall"));
+  }
+  std::string note = "Accuracy on distorted versions of the same images, with 95% Wilson intervals.";
+  for (const auto& [style, mce] : run.distortions.at("mce").items()) {
+    note += " " + style + ": mCE " + percent(mce.at("mce").get<double>()) + " against " +
+            mce.at("reference").get<std::string>() + ".";
+  }
+  return section("Distortions", note,
+                 "<div class=\"scroll\"><table class=\"attacks\"><thead><tr><th scope=\"col\">Distortion</th>"
+                 "<th scope=\"col\" class=\"number\">Accuracy</th>"
+                 "<th scope=\"col\" class=\"ranges\"><span>0%</span><span>100%</span></th>"
+                 "<th scope=\"col\" class=\"number\">Loss</th><th scope=\"col\" class=\"number\">Images</th></tr>"
+                 "</thead><tbody>" +
+                     rows + "</tbody></table></div>");
+}
+
 std::string cost_table(const RunReport& run) {
   if (run.cost.empty()) {
     return "";

@@ -37,7 +37,7 @@ struct BenchStep {
     SteppedNetwork stepped = make_step(options, classes, device);
     step.announce(device);
     const Plan& plan = stepped.step->plan();
-    std::vector<double> total, by_phase[3];
+    std::vector<double> total, by_phase[4];
     std::vector<std::vector<double>> by_node(plan.nodes().size());
     for (int64_t repeat = -warm_up; repeat < repeats; ++repeat) {
       std::vector<double> seconds;
@@ -48,12 +48,12 @@ struct BenchStep {
         continue;
       }
       total.push_back(1e3 * elapsed);
-      double phases[3] = {0, 0, 0};
+      double phases[4] = {0, 0, 0, 0};
       for (size_t i = 0; i < seconds.size(); ++i) {
         phases[static_cast<int>(plan.nodes()[i].phase)] += 1e3 * seconds[i];
         by_node[i].push_back(1e3 * seconds[i]);
       }
-      for (int phase = 0; phase < 3; ++phase) {
+      for (int phase = 0; phase < 4; ++phase) {
         by_phase[phase].push_back(phases[phase]);
       }
     }

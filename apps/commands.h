@@ -11,6 +11,8 @@ void add_plan_command(CLI::App& program);
 void add_train_command(CLI::App& program);
 void add_eval_command(CLI::App& program);
 void add_attack_command(CLI::App& program);
+void add_explain_command(CLI::App& program);
+void add_predict_command(CLI::App& program);
 void add_bench_command(CLI::App& program);
 void add_export_command(CLI::App& program);
 void add_report_command(CLI::App& program);

@@ -121,6 +121,17 @@ std::vector<int32_t> PartOptions::choose(const Dataset& dataset, const std::file
   return draw_samples(std::move(chosen), limit, seed);
 }
 
+std::string PartOptions::describe() const {
+  return part + (split.empty() ? "" : " of " + split) + (limit > 0 ? ", at most " + std::to_string(limit) : "");
+}
+
+void check_classes(const std::string& run, const SavedModel& saved, const Dataset& dataset) {
+  if (dataset.classes != saved.classes) {
+    fail(run, " knows ", saved.classes.size(), " classes (", saved.classes.front(), " …), the data has ",
+         dataset.classes.size(), " (", dataset.classes.front(), " …)");
+  }
+}
+
 std::vector<const CLI::Option*> add_network_options(CLI::App& command, TrainOptions& options) {
   return {command.add_option("--size", options.size, "side of the network's input (default: the network's own)"),
           command.add_option("--channels", options.channels,
@@ -259,6 +270,11 @@ void ProgressBar::update(const std::string& label, int64_t done, int64_t total, 
 
 void ProgressBar::finish(const std::string& line) {
   std::cerr << (drawn_ ? "\r\033[K" : "") << line << "\n";
+  drawn_ = false;
+}
+
+void ProgressBar::clear() {
+  std::cerr << (drawn_ ? "\r\033[K" : "") << std::flush;
   drawn_ = false;
 }
 

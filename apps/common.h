@@ -37,10 +37,15 @@ struct PartOptions {
 
   void add_to(CLI::App& command);
   std::vector<int32_t> choose(const Dataset& dataset, const std::filesystem::path& run, uint64_t seed) const;
+  // "test of official, at most 100"
+  std::string describe() const;
 };
 
 // What describes a network but its name and classes: --size --channels --dropout --head --without …
 std::vector<const CLI::Option*> add_network_options(CLI::App& command, TrainOptions& options);
+
+// Throws unless the data has the classes that `run` was trained on.
+void check_classes(const std::string& run, const SavedModel& saved, const Dataset& dataset);
 
 // The step options, the same for train, plan and bench.
 struct StepOptions {
@@ -75,6 +80,8 @@ class ProgressBar {
   void update(const std::string& label, int64_t done, int64_t total, const std::string& detail);
   // Ends the bar and writes `line`.
   void finish(const std::string& line);
+  // Ends the bar without a line.
+  void clear();
 
  private:
   double last_ = 0;

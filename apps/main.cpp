@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
   fer::add_train_command(program);
   fer::add_eval_command(program);
   fer::add_attack_command(program);
+  fer::add_explain_command(program);
+  fer::add_predict_command(program);
   fer::add_bench_command(program);
   fer::add_export_command(program);
   fer::add_report_command(program);

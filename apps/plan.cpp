@@ -39,7 +39,7 @@ struct PlanCommand {
       seconds += bound;
       const PlannedValue& output = plan.values()[static_cast<size_t>(node.outputs[0])];
       const std::vector<int64_t> shape(output.type.shape.extents().begin(), output.type.shape.extents().end());
-      constexpr const char* phases[] = {"forward", "backward", "update"};
+      constexpr const char* phases[] = {"forward", "backward", "update", "attack"};
       layers.push_back({{"node", i},
                         {"scope", node.scope},
                         {"operation", node.operation->name()},

@@ -108,9 +108,10 @@ std::vector<std::pair<std::string, std::string>> cost_rows(const RunReport& repo
   if (report.epochs.empty()) {
     return rows;
   }
-  double seconds = 0, best_rate = 0, planned = 0, resident = 0;
+  double seconds = 0, attack_seconds = 0, best_rate = 0, planned = 0, resident = 0;
   for (const auto& epoch : report.epochs) {
     seconds += epoch.value("seconds", 0.0);
+    attack_seconds += epoch.value("attack_seconds", 0.0);
     best_rate = std::max(best_rate, epoch.value("images_per_second", 0.0));
     planned = std::max(planned, epoch.value("planned_peak_bytes", 0.0));
     resident = std::max(resident, epoch.value("peak_rss_bytes", 0.0));
@@ -123,6 +124,16 @@ std::vector<std::pair<std::string, std::string>> cost_rows(const RunReport& repo
     rows.emplace_back(label, text.str());
   };
   row("Training steps", report.epochs.size(), " epochs in ", seconds, " s");
+  if (attack_seconds > 0) {
+    row("Of these, making adversarial examples", attack_seconds, " s");
+  }
+  if (const auto stored = report.run.find("stored_set"); stored != report.run.end()) {
+    const auto number = [&](const char* key) { return stored->value(key, 0.0); };
+    row("Stored adversarial examples: making them", number("generate_seconds"), " s, peak memory ",
+        format_bytes(number("peak_rss_bytes")));
+    row("Stored adversarial examples: storing them", number("store_seconds"), " s, ",
+        format_bytes(number("image_bytes")));
+  }
   row("Throughput, fastest epoch", static_cast<int64_t>(best_rate), " images/s");
   row("Planned peak of a step (values, weights and moments)", format_bytes(planned));
   row("Peak resident memory of the process", format_bytes(resident));
@@ -176,8 +187,8 @@ std::string score_table(const std::vector<RunReport>& reports) {
 }  // namespace
 
 void write_run_json(const std::filesystem::path& run, const TrainOptions& options, const Dataset& dataset,
-                    const Split& split) {
-  const nlohmann::json json = {
+                    const Split& split, const std::map<std::string, std::string>& stored_set) {
+  nlohmann::json json = {
       {"options", to_json(options)},
       {"seed", options.seed},
       {"machine", machine_description()},
@@ -195,6 +206,17 @@ void write_run_json(const std::filesystem::path& run, const TrainOptions& option
         {"shape", std::vector<int64_t>{dataset.height(), dataset.width(), dataset.channels()}}}},
       {"split",
        {{"kind", options.split}, {"train", split.train}, {"validation", split.validation}, {"test", split.test}}}};
+  if (!stored_set.empty()) {
+    nlohmann::json& stored = json["stored_set"];
+    for (const char* key : {"attack", "channels", "store", "model", "model_digest", "source_digest", "seed"}) {
+      stored[key] = stored_set.count(key) != 0 ? stored_set.at(key) : "unknown";
+    }
+    for (const char* key : {"images_used", "generate_seconds", "store_seconds", "image_bytes", "peak_rss_bytes"}) {
+      if (stored_set.count(key) != 0) {
+        stored[key] = std::strtod(stored_set.at(key).c_str(), nullptr);
+      }
+    }
+  }
   write_file(run / "run.json", json.dump(1));
 }
 
@@ -272,6 +294,9 @@ RunReport collect_report(const std::filesystem::path& run) {
     for (const auto& one : read_json(run / "attacks.json")) {
       report.attacks.push_back(robust_evaluation_from_json(one));
     }
+  }
+  if (std::filesystem::exists(run / "distortions.json")) {
+    report.distortions = read_json(run / "distortions.json");
   }
   report.cost = cost_rows(report);
   if (!std::filesystem::exists(run / "best.safetensors") || record.split.test.empty()) {

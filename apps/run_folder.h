@@ -1,4 +1,5 @@
-// A run folder: run.json, log.jsonl, best.safetensors, last.safetensors, evaluation.json, attacks.json, report.html.
+// A run folder: run.json, log.jsonl, best.safetensors, last.safetensors, evaluation.json, attacks.json,
+// distortions.json, report.html.
 #pragma once
 
 #include <filesystem>
@@ -8,9 +9,10 @@
 
 namespace fer {
 
-// Written before training starts, so that a run can be resumed and repeated.
+// Written before training starts, so that a run can be resumed and repeated. `stored_set` is what the stored
+// adversarial set says of itself, if there is one: its cost stands in run.json.
 void write_run_json(const std::filesystem::path& run, const TrainOptions& options, const Dataset& dataset,
-                    const Split& split);
+                    const Split& split, const std::map<std::string, std::string>& stored_set);
 
 struct RunRecord {
   nlohmann::json json;

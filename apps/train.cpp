@@ -46,7 +46,8 @@ class TrainCommand {
     bind(command, "--unfreeze-after", &TrainOptions::unfreeze_after,
          "epochs after which a frozen backbone trains too (0: never)");
     bind(command, "--adversarial", &TrainOptions::adversarial,
-         "none, stored:FILE.safetensors or fly:fgsm,eps=E[,ratio=R]");
+         "none, stored:FILE.safetensors[,ratio=R], fly:fgsm,eps=E[,ratio=R] or "
+         "fly:pgd,eps=E[,steps=N][,step=S][,start=random|none][,ratio=R]");
     command->add_option("--config", config_, "options from a JSON file; those given here win");
     command->add_flag("--resume", resume_, "go on from last.safetensors of the run folder, with its own options");
     command->add_option("--out", run_, "the run folder")->required();
@@ -136,7 +137,7 @@ class TrainCommand {
       }
       trainer.resume();
     } else {
-      write_run_json(folder, options, dataset, split);
+      write_run_json(folder, options, dataset, split, trainer.stored_set());
     }
     step_.announce(device);
     describe(options, trainer, split);

@@ -37,7 +37,7 @@ std::vector<Value> gradients(Value of, std::span<const Value> wrt, Value cotange
     fail("gradients: the cotangent is ", cotangent.type(), ", the value ", of.type());
   }
 
-  const Restore phase(graph.phase, Phase::backward);
+  const Restore phase(graph.phase, graph.phase == Phase::attack ? Phase::attack : Phase::backward);
   const std::vector<bool> depends = dependents(graph, wrt);
   std::vector<Value> total(graph.values().size());
   total[static_cast<size_t>(of.id())] = cotangent;

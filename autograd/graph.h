@@ -52,7 +52,8 @@ struct ValueRecord {
   Initializer initializer;  // of a variable
 };
 
-enum class Phase { forward, backward, update };
+// attack: adversarial examples made inside a training step, both directions.
+enum class Phase { forward, backward, update, attack };
 
 struct Node {
   std::shared_ptr<const Operation> operation;

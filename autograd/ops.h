@@ -46,6 +46,10 @@ Value sign(Value x);  // -1, 0 or 1; NaN stays NaN. Its gradient is zero everywh
 Value clamp(Value x, double low, double high);  // gradient 1 inside [low, high], 0 outside
 Value sum(Value x);                             // of all elements, a scalar
 
+// x + epsilon sign(g) inside [origin - radius, origin + radius] and then [0, 1]: a step of projected gradient descent.
+// An attack's end, which training takes as given: no gradient goes through it.
+Value ball_step(Value x, Value origin, Value g, double epsilon, double radius);
+
 // ---- layers' arithmetic
 
 // bias may be left out. ops/conv2d.cpp, ops/depthwise.cpp, ops/linear.cpp.
@@ -75,6 +79,9 @@ Value scale_channels(Value x, Value s);
 // drawn again, not stored, for the gradient. drop_samples zeroes whole samples (stochastic depth). ops/dropout.cpp.
 Value dropout(Value x, double rate);
 Value drop_samples(Value x, double rate);
+
+// Uniform numbers in [low, high), drawn again in every step. ops/random_uniform.cpp.
+Value random_uniform(Graph& graph, ValueType type, double low, double high);
 
 // Rows of probabilities, for reading results. No gradient: losses take logits. ops/softmax.cpp.
 Value softmax(Value logits);

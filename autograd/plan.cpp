@@ -106,6 +106,11 @@ class Planner {
       for (int output : node.outputs) {
         storages_[static_cast<size_t>(output)].first = i;
       }
+      // The first output of what runs has a place even if nobody reads it: kernels need not write only the others.
+      if (!node.outputs.empty()) {
+        storages_[static_cast<size_t>(node.outputs[0])].last = i;
+        used[static_cast<size_t>(node.outputs[0])] = true;
+      }
       for (int input : node.inputs) {
         storages_[static_cast<size_t>(input)].last = i;
         used[static_cast<size_t>(input)] = true;

@@ -30,6 +30,11 @@ void clamp_backward(double low, double high, View<const T> x, View<const T> dy, 
 template <class T>
 void sign_step(double epsilon, double low, double high, View<const T> x, View<const T> g, View<T> y);
 
+// y = x + epsilon sign(g), projected to [origin - radius, origin + radius] and then to [0, 1]: a step of projected
+// gradient descent (Madry et al., 2018). From x = origin with radius = epsilon it is sign_step to the bit.
+template <class T>
+void ball_step(double epsilon, double radius, View<const T> x, View<const T> origin, View<const T> g, View<T> y);
+
 // y = the sum of x, a scalar, added up in double. `workspace` has sum_workspace_bytes() bytes.
 int64_t sum_workspace_bytes();
 template <class T>

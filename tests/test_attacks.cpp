@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "attacks/fgsm.h"
-#include "attacks/one_pixel.h"
+#include "attacks/pixel_attack.h"
 #include "data/dataset.h"
 #include "models/saved_model.h"
 
@@ -89,12 +89,12 @@ TEST_CASE("attacks: fgsm does not depend on the batch, and fooling is one-sided"
 TEST_CASE("attacks: one-pixel changes at most one pixel, tells the truth, and does not depend on the batch") {
   Setting setting;
   const Tensor labels = setting.agreed();
-  OnePixelOptions options;
+  PixelAttackOptions options;
   options.candidates = 30;
   options.chunk = 7;
   options.images = 4;
   options.seed = 9;
-  const OnePixelResult found = OnePixel(setting.network, setting.shape, options).attack(setting.images, labels);
+  const AttackResult found = PixelAttack(setting.network, setting.shape, options).attack(setting.images, labels);
   Classifier classifier(setting.network, setting.shape, DType::f32, 28);
   const auto before = classifier.probabilities(setting.images), after = classifier.probabilities(found.attacked);
   for (int64_t i = 0; i < setting.faces.size(); ++i) {
@@ -116,7 +116,7 @@ TEST_CASE("attacks: one-pixel changes at most one pixel, tells the truth, and do
   }
   options.images = 3;
   options.chunk = 10;
-  const OnePixelResult again = OnePixel(setting.network, setting.shape, options).attack(setting.images, labels);
+  const AttackResult again = PixelAttack(setting.network, setting.shape, options).attack(setting.images, labels);
   CHECK(same_bits(found.attacked, again.attacked));
   CHECK(found.queries == again.queries);
 }
@@ -127,7 +127,7 @@ TEST_CASE("attacks: an image the network gets wrong is not searched") {
   for (int32_t& label : wrong.as<int32_t>()) {
     label = (label + 1) % 7;
   }
-  const OnePixelResult found = OnePixel(setting.network, setting.shape, {}).attack(setting.images, wrong);
+  const AttackResult found = PixelAttack(setting.network, setting.shape, {}).attack(setting.images, wrong);
   CHECK(same_bits(found.attacked, setting.images));
   CHECK(std::all_of(found.success.begin(), found.success.end(), [](uint8_t one) { return one == 1; }));
   CHECK(std::all_of(found.queries.begin(), found.queries.end(), [](int64_t one) { return one == 1; }));

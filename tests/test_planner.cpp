@@ -33,6 +33,20 @@ TEST_CASE("planner: pieces that live at once stay apart, others share") {
   CHECK(largest_live_sum(pieces) == 192);
 }
 
+TEST_CASE("planner: a node of which only the second output is read runs whole") {
+  // The gradient of max-pooling needs where the maxima are, not what they are.
+  Graph graph;
+  const Value x = graph.input("x", DType::f32, {1, 4, 4, 1});
+  const Value dy = graph.input("dy", DType::f32, {1, 2, 2, 1});
+  const Value slope = gradients(max_pool(x, {}), std::vector{x}, dy)[0];
+  Executor executor(make_plan(graph, std::vector{slope}), Device::cpu, std::make_shared<Variables>(0));
+  const float pixels[] = {0, 1, 2, 3, 4, 5, 6, 7, 15, 14, 13, 12, 11, 10, 9, 8}, weights[] = {1, 2, 3, 4};
+  executor.feed(x, Tensor::from(x.shape(), pixels).view()).feed(dy, Tensor::from(dy.shape(), weights).view()).run({});
+  const float* result = executor.read(slope).as<const float>().data;
+  const std::vector<float> expected = {0, 0, 0, 0, 0, 1, 0, 2, 3, 0, 4, 0, 0, 0, 0, 0};
+  CHECK(std::vector<float>(result, result + 16) == expected);
+}
+
 TEST_CASE("planner: random pieces") {
   RandomSequence random(Philox(1, 2));
   for (int round = 0; round < 50; ++round) {

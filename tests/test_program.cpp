@@ -95,6 +95,8 @@ ProgramResult run_well(const Words& arguments) {
 
 nlohmann::json run_json(const Words& arguments) { return nlohmann::json::parse(run_well(arguments).out); }
 
+nlohmann::json read_json_file(const fs::path& path) { return nlohmann::json::parse(read_file(path)); }
+
 void check_names(const nlohmann::json& json, const Words& names) {
   for (const std::string& name : names) {
     CAPTURE(name);
@@ -132,6 +134,7 @@ nlohmann::json log_of(const fs::path& run) {
     for (const char* key : {"seconds", "images_per_second", "peak_rss_bytes"}) {
       REQUIRE(line.erase(key) == 1);
     }
+    line.erase("attack_seconds");  // there when adversarial examples are made in training
     log.push_back(line);
   }
   return log;
@@ -567,7 +570,193 @@ TEST_CASE("program: train, eval, attack, harden and report hold together") {
   CHECK(fs::is_empty(other.path()));
   check_fails({"attack", "telepathy", "--run", run, "--out", set}, "'telepathy'", "fgsm", "one-pixel");
   check_fails({"attack", "fgsm", "--eps", "lots", "--run", run, "--out", set}, "'lots'", "8/255");
+  check_fails({"attack", "one-pixel", "--budget", "art", "--candidates", "5", "--run", run, "--out", set},
+              "--candidates", "--search random");
+  check_fails({"attack", "fgsm", "--target", "smug", "--run", run, "--out", set}, "'smug'", "surprise");
+  check_fails({"attack", "fgsm", "--perturb", "rgb", "--run", run, "--out", set}, "one channel");
   check_fails({"eval", run, "--part", "some"}, "'some'", "test, validation, train or all");
+}
+
+TEST_CASE("program: several attacks, the worst of them for each image, and all that a robust accuracy must say") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run";
+  run_well(tiny_faces + Words{"--epochs", "1", "--out", run});
+  const Words attacks = {"eval",  run,       "--json",  "--attack", "fgsm,pgd,one-pixel,k-pixel",
+                         "--eps", "0.03",    "--steps", "3,5",      "--candidates",
+                         "4",     "--limit", "20"};
+  const nlohmann::json result = run_json(attacks);
+  REQUIRE(result.at("attacks").size() == 5);
+  check_names(result, {"seed", "split", "data_digest", "model_digest", "worst_case"});
+  const int64_t n = result.at("n");
+  int64_t least = n;
+  for (const nlohmann::json& attack : result.at("attacks")) {
+    check_names(attack, {"attack", "description", "eps", "norm", "steps", "restarts", "pixels", "channels", "target",
+                         "seed", "split", "n", "clean_accuracy", "robust_accuracy", "clean_interval", "robust_interval",
+                         "success_rate", "queries", "seconds"});
+    CHECK(attack.at("n") == n);
+    CHECK(attack.at("channels") == "grey-tied");
+    least = std::min(least, attack.at("robust_correct").get<int64_t>());
+  }
+  CHECK(result.at("attacks")[1].at("norm") == "linf");
+  CHECK(result.at("attacks")[2].at("steps") == 5);
+  CHECK(result.at("attacks")[4].at("norm") == "l0");
+  CHECK(result.at("attacks")[4].at("pixels") == 3);
+  CHECK(result.at("worst_case").at("robust_correct").get<int64_t>() <= least);
+  CHECK(read_json_file(fs::path(run) / "attacks.json").size() == 6);
+
+  const nlohmann::json still = run_json({"eval", run, "--json", "--attack", "pgd", "--eps", "0"});
+  CHECK(still.at("robust_accuracy") == still.at("accuracy"));
+  const nlohmann::json towards =
+      run_json({"eval", run, "--json", "--attack", "pgd", "--eps", "0.5", "--target", "happy", "--limit", "20"});
+  CHECK(towards.at("attacks")[0].at("target") == "happy");
+  CHECK(towards.at("attacks")[0].at("n") < towards.at("n"));
+}
+
+TEST_CASE("program: grey faces in three equal channels are perturbed alike in all, or apart where that is asked") {
+  const TemporaryFolder folder;
+  Dataset faces = synthetic_faces(42, 1);
+  Tensor colour(DType::u8, faces.images.shape().with(3, 3));
+  for (int64_t i = 0; i < colour.size(); ++i) {
+    colour.data<uint8_t>()[i] = faces.images.data<uint8_t>()[i / 3];
+  }
+  faces.images = colour;
+  const std::string data = folder / "faces.safetensors", run = folder / "run";
+  write_dataset(data, faces);
+  run_well({"train", "--model", "mobilenet_v2", "--size", "32", "--batch", "7", "--epochs", "1", "--device", "cpu",
+            "--data", data, "--out", run});
+  for (const std::string mode : {"grey-tied", "rgb"}) {
+    const std::string set = folder / (mode + ".safetensors");
+    run_well({"attack", "fgsm", "--run", run, "--eps", "0.02", "--limit", "9", "--no-originals", "--out", set,
+              "--perturb", mode == "rgb" ? "rgb" : "auto"});
+    const Dataset attacked = read_dataset(set);
+    CHECK(attacked.metadata.at("channels") == mode);
+    REQUIRE(attacked.channels() == 3);
+    int64_t apart = 0;
+    const float* pixel = attacked.images.data<float>();
+    for (int64_t i = 0; i < attacked.images.size(); i += 3) {
+      apart += pixel[i] != pixel[i + 1] || pixel[i] != pixel[i + 2];
+    }
+    CHECK((apart > 0) == (mode == "rgb"));
+  }
+}
+
+TEST_CASE("program: adversarial sets in 8 bits, as class folders, and taken up again after Ctrl-C") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run";
+  run_well(tiny_faces + Words{"--epochs", "1", "--out", run});
+  const Words attack = {"attack", "pgd,one-pixel", "--run", run, "--eps", "8/255", "--candidates", "3", "--json"};
+  const nlohmann::json bytes = run_json(attack + Words{"--store", "u8", "--out", folder / "u8.safetensors"});
+  const nlohmann::json pictures = run_json(attack + Words{"--store", "u8", "--out", folder / "pictures"});
+  REQUIRE(bytes.at("versions").size() == 3);
+  for (size_t v = 0; v < 3; ++v) {
+    CHECK(bytes.at("versions")[v].at("recognised") == pictures.at("versions")[v].at("recognised"));
+  }
+  check_names(bytes, {"generate_seconds", "store_seconds", "image_bytes", "peak_rss_bytes"});
+  const auto metadata = read_safetensors(folder / "u8.safetensors").metadata;
+  for (const char* key : {"attack", "eps", "seed", "model_digest", "source_digest", "predictions", "store_seconds"}) {
+    CHECK(metadata.count(key) == 1);
+  }
+  check_fails({"attack", "fgsm", "--run", run, "--out", folder / "no_bytes"}, "--store u8");
+  check_fails(attack + Words{"--store", "u8", "--out", folder / "pictures"}, "pictures", "in it already");
+
+  // Trained on in both forms, with a share of its own; what the set cost stands in run.json.
+  run_well(tiny_faces + Words{"--epochs", "1", "--adversarial",
+                              "stored:" + (folder / "pictures").string() + ",ratio=0.4", "--out", folder / "hardened"});
+  const nlohmann::json cost = read_json_file(folder / "hardened" / "run.json").at("stored_set");
+  check_names(cost, {"generate_seconds", "store_seconds", "image_bytes", "peak_rss_bytes", "model_digest"});
+  CHECK(cost.at("images_used") == 53);  // beside 80 training images
+  check_fails(tiny_faces + Words{"--adversarial", "stored:" + (folder / "pictures").string() + ",ratio=0.9", "--out",
+                                 folder / "other"},
+              "ratio of 0.9", "720", "160");
+
+  // An attack that was stopped and taken up again stores what one that ran through does.
+  const Words slow = {"attack", "k-pixel", "--run", run, "--budget", "torchattacks", "--generations", "60"};
+  run_well(slow + Words{"--out", folder / "whole.safetensors"});
+  Program program(slow + Words{"--out", folder / "again.safetensors"});
+  REQUIRE(program.wait_for_error("32/"));
+  program.send(SIGINT);
+  const ProgramResult stopped = program.finish();
+  CHECK(stopped.status == 130);
+  CHECK(holds(stopped.errors, "--resume"));
+  CHECK(!fs::exists(folder / "again.safetensors"));
+  check_fails(slow + Words{"--pixels", "2", "--resume", "--out", folder / "again.safetensors"}, "--resume", "other");
+  run_well(slow + Words{"--resume", "--out", folder / "again.safetensors"});
+  const TensorFile whole = read_safetensors(folder / "whole.safetensors"),
+                   again = read_safetensors(folder / "again.safetensors");
+  const View<float> a = whole.at("images").as<float>(), b = again.at("images").as<float>();
+  CHECK(std::equal(a.begin(), a.end(), b.begin(), b.end()));
+  CHECK(!fs::exists(folder / "again.safetensors.checkpoint.safetensors"));
+}
+
+TEST_CASE("program: distorted images, scored and as pictures") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run", data = folder / "faces.safetensors";
+  run_well(tiny_faces + Words{"--epochs", "1", "--out", run});
+  const nlohmann::json result =
+      run_json({"eval", run, "--json", "--distort", "cited,cited-255,clean,cifar-c", "--reference", run})
+          .at("distortions");
+  CHECK(result.at("scores").size() == 35);
+  for (const char* style : {"cited", "cited-255", "clean"}) {
+    CHECK(result.at("sections").at(style).at("parts").size() == 5);
+  }
+  int64_t n = 0;
+  for (const auto& part : result.at("sections").at("clean").at("parts")) {
+    n += part.at("n").get<int64_t>();
+  }
+  CHECK(n == result.at("sections").at("clean").at("overall").at("n"));
+  CHECK(result.at("mce").at("cifar-c").at("mce") == 1.0);  // against itself
+  CHECK(read_json_file(fs::path(run) / "distortions.json") == result);
+  check_fails({"eval", run, "--distort", "fog"}, "'fog'", "imagenet-c");
+  check_fails({"eval", run, "--distort", "clean", "--reference", run}, "--reference", "imagenet-c");
+
+  run_well({"data", "export", "synthetic:35", "--distort", "cited", "--out", data, "--montage", folder / "sheet.png"});
+  CHECK(run_json({"data", "info", data, "--json"}).at("metadata").at("distortion") == "cited");
+  CHECK(fs::file_size(folder / "sheet.png") > 1000);
+  check_fails({"data", "export", "synthetic:35", "--distort", "cifar-c", "--out", data}, "20 distortions", "cifar-c/");
+}
+
+TEST_CASE("program: explain and predict") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run", faces = folder / "faces", out = folder / "out";
+  run_well(tiny_faces + Words{"--epochs", "1", "--out", run});
+  const nlohmann::json moved =
+      run_json({"explain", run, "--limit", "6", "--attack", "fgsm", "--eps", "0.05", "--out", out, "--json"});
+  CHECK(moved.at("layer") == "blocks.0.1.conv");
+  CHECK(moved.at("images") == 6);
+  check_names(moved.at("attack"), {"correlation", "overlap", "correlation_new", "overlap_new", "each"});
+  const TensorFile maps = read_safetensors(out + "/maps.safetensors");
+  for (const char* name : {"maps", "attacked_maps", "class_means", "predicted", "explained", "images"}) {
+    CHECK(maps.contains(name));
+  }
+  CHECK(maps.at("maps").shape() == Shape{6, 8, 8, 1});
+  size_t pictures = 0;
+  for (const auto& entry : fs::directory_iterator(out)) {
+    pictures += entry.path().extension() == ".png";
+  }
+  CHECK(pictures >= 13);
+  check_fails({"explain", run, "--layer", "conv9", "--out", out}, "'conv9'", "blocks.0.1.conv");
+
+  run_well({"data", "export", "synthetic:35", "--out", faces});
+  const nlohmann::json predicted = run_json({"predict", run, faces, "--json"});
+  REQUIRE(predicted.at("images").size() == 35);
+  int64_t right = 0;
+  for (const auto& image : predicted.at("images")) {
+    check_names(image, {"file", "prediction", "confidence", "probabilities"});
+    CHECK(image.at("probabilities").size() == 7);
+    right += holds(image.at("file"), "/" + image.at("prediction").get<std::string>() + "/");
+  }
+  const nlohmann::json scored = run_json({"eval", run, "--data", faces, "--part", "all", "--json"});
+  CHECK(scored.at("correct") == right);
+  const std::string csv = run_well({"predict", run, faces, "--csv"}).out;
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 36);
+  CHECK(csv.rfind("file,prediction,confidence,angry", 0) == 0);
+  const std::string one = predicted.at("images")[0].at("file");
+  run_well({"explain", run, "--data", one, "--out", folder / "single"});
+  CHECK(fs::exists(folder.path() / "single" / "maps.safetensors"));
+  write_png(folder / "photo.png", Tensor(DType::u8, {100, 90, 3}));  // of another size, in colour
+  CHECK(holds(run_well({"predict", run, folder / "photo.png"}).out, "photo.png"));
+  check_fails({"predict", run, folder / "none.png"}, "none.png");
+  check_fails({"predict", run, run}, "no PNG or JPEG");
 }
 
 TEST_CASE("program: models --json has the known totals of parameters") {

@@ -144,6 +144,48 @@ TEST_CASE("training: a planned step equals an unshared one bit for bit") {
   }
 }
 
+TEST_CASE("training: on pgd, planned as unshared; one step of it without a start is fgsm to the bit") {
+  const std::string pgd = "fly:pgd,eps=0.03,steps=2,ratio=0.7";
+  PlanOptions unshared;
+  unshared.share = false;
+  const Trained planned = steps("se_separable", {}, 2, pgd), alone = steps("se_separable", unshared, 2, pgd);
+  CHECK(planned.losses == alone.losses);
+  check_equal(*planned.variables, *alone.variables);
+
+  const Trained fgsm = steps("se_separable", {}, 2, "fly:fgsm,eps=0.03");
+  const Trained one = steps("se_separable", {}, 2, "fly:pgd,eps=0.03,steps=1,step=0.03,start=none");
+  CHECK(fgsm.losses == one.losses);
+  check_equal(*fgsm.variables, *one.variables);
+  CHECK(fgsm.losses != planned.losses);
+}
+
+TEST_CASE("training: what --adversarial says") {
+  using Kind = AdversarialTraining::Kind;
+  CHECK(parse_adversarial("none").kind == Kind::none);
+  const AdversarialTraining stored = parse_adversarial("stored:a b/set.safetensors,ratio=0.25");
+  CHECK(stored.kind == Kind::stored);
+  CHECK(stored.file == "a b/set.safetensors");
+  CHECK(stored.ratio == 0.25);
+  CHECK(parse_adversarial("stored:set.safetensors").ratio < 0);
+  const AdversarialTraining fgsm = parse_adversarial("fly:fgsm,eps=8/255");
+  CHECK(fgsm.attack.steps == 1);
+  CHECK(fgsm.attack.step == fgsm.attack.eps);
+  CHECK(!fgsm.attack.random_start);
+  CHECK(fgsm.ratio == 0.5);
+  const AdversarialTraining pgd = parse_adversarial("fly:pgd,eps=0.03,steps=7,step=0.01,ratio=0.4");
+  CHECK(pgd.attack.eps == 0.03);
+  CHECK(pgd.attack.steps == 7);
+  CHECK(pgd.attack.step == 0.01);
+  CHECK(pgd.attack.random_start);
+  CHECK(pgd.ratio == 0.4);
+  CHECK(parse_adversarial("fly:pgd,eps=8/255").attack.step_size() == doctest::Approx(2.0 / 255));
+  for (const char* wrong : {"fly", "fly:fgsm", "fly:fgsm,eps=0", "fly:fgsm,eps=0.1,steps=3", "fly:pgd,eps=0.1,steps=0",
+                            "fly:pgd,eps=0.1,start=late", "stored:", "stored:a,eps=0.1", "stored:a,ratio=1"}) {
+    CAPTURE(wrong);
+    CHECK_THROWS_AS(parse_adversarial(wrong), Error);
+  }
+}
+
 TEST_CASE("training: fused and unfused steps agree") {
   for (const char* model : {"cnn_2block", "mobilenet_v2", "se_separable"}) {
     CAPTURE(model);

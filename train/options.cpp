@@ -176,29 +176,54 @@ AdversarialTraining parse_adversarial(const std::string& text) {
   if (text == "none") {
     return result;
   }
-  if (text.rfind("stored:", 0) == 0) {
+  constexpr const char* forms =
+      "must be none, stored:FILE.safetensors[,ratio=R], fly:fgsm,eps=E[,ratio=R] or "
+      "fly:pgd,eps=E[,steps=N][,step=S][,start=random|none][,ratio=R]";
+  std::istringstream parts(text);
+  std::string head, part;
+  std::getline(parts, head, ',');
+  const bool pgd = head == "fly:pgd";
+  if (head.rfind("stored:", 0) == 0) {
     result.kind = AdversarialTraining::Kind::stored;
-    result.file = text.substr(7);
-    return result;
-  }
-  if (text.rfind("fly:fgsm", 0) == 0) {
+    result.file = head.substr(7);
+  } else if (pgd || head == "fly:fgsm") {
     result.kind = AdversarialTraining::Kind::fly;
-    std::istringstream parts(text.substr(8));
-    std::string part;
-    while (std::getline(parts, part, ',')) {
-      if (part.rfind("eps=", 0) == 0) {
-        result.eps = parse_eps(part.substr(4));
-      } else if (part.rfind("ratio=", 0) == 0) {
-        result.ratio = parse_eps(part.substr(6));
-      } else if (!part.empty()) {
-        fail("--adversarial '", text, "': unknown part '", part, "'; eps=… and ratio=… are known");
-      }
-    }
-    if (result.eps > 0) {
-      return result;
+    result.ratio = 0.5;
+    result.attack.eps = 0;
+    result.attack.random_start = pgd;
+    result.attack.steps = pgd ? result.attack.steps : 1;
+  } else {
+    fail("--adversarial '", text, "': ", forms);
+  }
+  const bool fly = result.kind == AdversarialTraining::Kind::fly;
+  while (std::getline(parts, part, ',')) {
+    const size_t equals = part.find('=');
+    const std::string key = part.substr(0, equals), value = equals == std::string::npos ? "" : part.substr(equals + 1);
+    if (key == "ratio") {
+      result.ratio = parse_eps(value);
+    } else if (fly && key == "eps") {
+      result.attack.eps = parse_eps(value);
+    } else if (pgd && key == "step") {
+      result.attack.step = parse_eps(value);
+    } else if (pgd && key == "steps") {
+      result.attack.steps = static_cast<int64_t>(parse_number(value));
+    } else if (pgd && key == "start" && (value == "random" || value == "none")) {
+      result.attack.random_start = value == "random";
+    } else {
+      fail("--adversarial '", text, "': '", part, "' is out of place; ", forms);
     }
   }
-  fail("--adversarial '", text, "': must be none, stored:FILE.safetensors or fly:fgsm,eps=0.01[,ratio=0.5]");
+  if (fly && result.attack.eps == 0) {
+    fail("--adversarial '", text, "': eps is missing or zero; ", forms);
+  }
+  if (fly && !pgd) {
+    result.attack.step = result.attack.eps;
+  }
+  if (!fly && (result.file.empty() || result.ratio == 0 || result.ratio == 1)) {
+    fail("--adversarial '", text, "': needs a file, and a ratio between 0 and 1 if any; ", forms);
+  }
+  result.attack.check();
+  return result;
 }
 
 }  // namespace fer

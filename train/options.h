@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "attacks/pgd.h"
 #include "data/dataset.h"
 #include "kernels/augment.h"
 #include "kernels/optimizer.h"
@@ -45,7 +46,7 @@ struct TrainOptions {
   bool partial = false;
   std::string freeze = "none";       // none | backbone
   int64_t unfreeze_after = 0;        // epochs after which a frozen backbone trains too; 0: never
-  std::string adversarial = "none";  // none | stored:FILE | fly:fgsm,eps=0.01[,ratio=0.5]
+  std::string adversarial = "none";  // see parse_adversarial
   uint64_t seed = 0;
   int64_t threads = 0;       // 0: all
   int64_t memory_limit = 0;  // bytes; 0: none
@@ -64,12 +65,18 @@ AugmentParams augmentation(const std::string& name);
 
 OptimizerParams optimizer_params(const TrainOptions& options);
 
-// What `--adversarial` says.
+// What `--adversarial` says:
+//   none
+//   stored:FILE.safetensors[,ratio=R]   attacked versions of training images stand beside them: all that the file
+//                                       holds, or as many, drawn with the seed, as make R of the whole
+//   fly:fgsm,eps=E[,ratio=R]            made in every step from the network as it is; R (default 0.5) is their share of
+//                                       the loss
+//   fly:pgd,eps=E[,steps=10][,step=S][,start=random|none][,ratio=R]
 struct AdversarialTraining {
   enum class Kind { none, stored, fly } kind = Kind::none;
-  std::string file;    // stored
-  double eps = 0;      // fly
-  double ratio = 0.5;  // fly: the adversarial share of the loss
+  std::string file;   // stored
+  PgdOptions attack;  // fly; fgsm is one step of size eps without a random start
+  double ratio = -1;  // negative for stored sets that are taken whole
 };
 AdversarialTraining parse_adversarial(const std::string& text);
 

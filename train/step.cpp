@@ -27,9 +27,8 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
 
   Value attacked;
   if (adversarial.kind == AdversarialTraining::Kind::fly) {
-    const Value attack_loss = cross_entropy(model->forward(x, Mode::evaluation), batch_labels, {.sum = true});
-    const Value slope = gradients(attack_loss, std::vector{x})[0];
-    attacked = clamp(add(x, scale(sign(slope), adversarial.eps)), 0, 1);
+    const Restore phase(graph_.phase, Phase::attack);
+    attacked = pgd(*model, x, batch_labels, adversarial.attack);
   }
   const Value logits = model->forward(x, mode);
   loss_ = loss_of(logits, target);
@@ -38,6 +37,7 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
     const Value attacked_loss = loss_of(model->forward(attacked, mode), target);
     loss_ = add(scale(loss_, 1 - adversarial.ratio), scale(attacked_loss, adversarial.ratio));
   }
+  attacks_ = attacked.valid();
 
   std::vector<Value> parameters = graph_.trainable();
   if (frozen) {
@@ -80,8 +80,13 @@ TrainingStep::Result TrainingStep::run(const std::vector<int32_t>& indices, doub
   auto rate = static_cast<float>(learning_rate);
   executor_->feed(indices_, {const_cast<int32_t*>(indices.data()), DType::i32, {static_cast<int64_t>(indices.size())}});
   executor_->feed(learning_rate_, {&rate, DType::f32, {}});
-  executor_->run(step, seconds);
-  return {executor_->scalar<float>(loss_), executor_->scalar<int32_t>(correct_)};
+  executor_->run(step, seconds != nullptr ? seconds : attacks_ ? &seconds_ : nullptr);
+  Result result{executor_->scalar<float>(loss_), executor_->scalar<int32_t>(correct_), 0};
+  for (size_t i = 0; attacks_ && i < plan().nodes().size(); ++i) {
+    result.attack_seconds +=
+        plan().nodes()[i].phase == Phase::attack ? (seconds != nullptr ? *seconds : seconds_)[i] : 0;
+  }
+  return result;
 }
 
 }  // namespace fer

@@ -27,6 +27,7 @@ class TrainingStep {
   struct Result {
     double loss = 0;
     int64_t correct = 0;
+    double attack_seconds = 0;  // spent on making adversarial examples
   };
   // `indices` has one sample index for each place of the batch.
   Result run(const std::vector<int32_t>& indices, double learning_rate, const StepContext& step,
@@ -42,6 +43,8 @@ class TrainingStep {
   Graph graph_;
   Value indices_, learning_rate_, class_weight_, loss_, correct_;
   std::unique_ptr<Executor> executor_;
+  bool attacks_ = false;         // makes adversarial examples
+  std::vector<double> seconds_;  // of each node, where that is to be told apart
 };
 
 }  // namespace fer

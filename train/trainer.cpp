@@ -152,44 +152,7 @@ void Trainer::assemble(const Dataset& dataset, const Split& split) {
     validation_labels_.push_back(dataset.labels.data<int32_t>()[sample]);
   }
 
-  const AdversarialTraining adversarial = parse_adversarial(options_.adversarial);
-  if (adversarial.kind == AdversarialTraining::Kind::stored) {
-    // Only images made from training images may be learned from, whatever the file holds.
-    const AdversarialSet stored = read_adversarial_set(adversarial.file);
-    const auto source = stored.dataset.metadata.find("source_digest");
-    if (source == stored.dataset.metadata.end() || source->second != digest(dataset)) {
-      fail("--adversarial: ", adversarial.file, " was made from other data than ", options_.data);
-    }
-    if (stored.dataset.images.shape().with(0, 0) != dataset.images.shape().with(0, 0)) {
-      fail("--adversarial: images of ", adversarial.file, " are ", stored.dataset.images.shape(), ", those of ",
-           options_.data, " ", dataset.images.shape());
-    }
-    std::vector<bool> in_training(static_cast<size_t>(dataset.size()), false);
-    for (int32_t sample : split.train) {
-      in_training[static_cast<size_t>(sample)] = true;
-    }
-    std::vector<int32_t> rows, sources = split.train;
-    for (size_t i = 0; i < stored.source.size(); ++i) {
-      const int32_t origin = stored.source[i];
-      if (origin < 0 || origin >= dataset.size()) {
-        fail("--adversarial: ", adversarial.file, ": image ", i, " says it was made from image ", origin, " of ",
-             dataset.size());
-      }
-      if (in_training[static_cast<size_t>(origin)] && stored.attacks[i] != "original") {
-        rows.push_back(static_cast<int32_t>(i));
-        sources.push_back(origin);
-      }
-    }
-    if (rows.empty()) {
-      fail("--adversarial: ", adversarial.file, " holds no attacked version of a training image");
-    }
-    data_.images = joined_images(dataset.images, split.train, stored.dataset.images, rows);
-    const Dataset chosen = select(dataset, sources);
-    data_.labels = chosen.labels;
-    data_.targets = chosen.targets;
-    samples_.resize(sources.size());
-    std::iota(samples_.begin(), samples_.end(), 0);
-  }
+  add_stored_images(dataset, split);
   const auto mode = dataset.metadata.find("ferplus_mode");
   if (mode != dataset.metadata.end() && mode->second == "probability") {
     label_odds_ = data_.targets;
@@ -199,6 +162,63 @@ void Trainer::assemble(const Dataset& dataset, const Split& split) {
   if (options_.class_weights) {
     data_.class_weight = class_weights(samples_, data_.labels, network_.classes);
   }
+}
+
+// --adversarial stored: the training images, then attacked versions of them.
+void Trainer::add_stored_images(const Dataset& dataset, const Split& split) {
+  const AdversarialTraining adversarial = parse_adversarial(options_.adversarial);
+  if (adversarial.kind != AdversarialTraining::Kind::stored) {
+    return;
+  }
+  // Only images made from training images may be learned from, whatever the file holds.
+  const AdversarialSet stored = read_adversarial_set(adversarial.file);
+  const auto source = stored.dataset.metadata.find("source_digest");
+  if (source == stored.dataset.metadata.end() || source->second != digest(dataset)) {
+    fail("--adversarial: ", adversarial.file, " was made from other data than ", options_.data);
+  }
+  if (stored.dataset.images.shape().with(0, 0) != dataset.images.shape().with(0, 0)) {
+    fail("--adversarial: images of ", adversarial.file, " are ", stored.dataset.images.shape(), ", those of ",
+         options_.data, " ", dataset.images.shape());
+  }
+  std::vector<bool> in_training(static_cast<size_t>(dataset.size()), false);
+  for (int32_t sample : split.train) {
+    in_training[static_cast<size_t>(sample)] = true;
+  }
+  std::vector<int32_t> rows;
+  for (size_t i = 0; i < stored.source.size(); ++i) {
+    const int32_t origin = stored.source[i];
+    if (origin < 0 || origin >= dataset.size()) {
+      fail("--adversarial: ", adversarial.file, ": image ", i, " says it was made from image ", origin, " of ",
+           dataset.size());
+    }
+    if (in_training[static_cast<size_t>(origin)] && stored.attacks[i] != "original") {
+      rows.push_back(static_cast<int32_t>(i));
+    }
+  }
+  if (rows.empty()) {
+    fail("--adversarial: ", adversarial.file, " holds no attacked version of a training image");
+  }
+  if (adversarial.ratio > 0) {
+    const auto train = static_cast<double>(split.train.size()), most = static_cast<double>(rows.size());
+    const double wanted = std::max(1.0, std::round(train * adversarial.ratio / (1 - adversarial.ratio)));
+    if (wanted > most) {
+      fail("--adversarial: a ratio of ", adversarial.ratio, " beside ", train, " training images takes ", wanted,
+           " attacked ones; ", adversarial.file, " holds ", most, ", enough for ", most / (most + train));
+    }
+    rows = draw_samples(std::move(rows), static_cast<int64_t>(wanted), options_.seed);
+  }
+  std::vector<int32_t> sources = split.train;
+  for (int32_t row : rows) {
+    sources.push_back(stored.source[static_cast<size_t>(row)]);
+  }
+  data_.images = joined_images(dataset.images, split.train, stored.dataset.images, rows);
+  const Dataset chosen = select(dataset, sources);
+  data_.labels = chosen.labels;
+  data_.targets = chosen.targets;
+  samples_.resize(sources.size());
+  std::iota(samples_.begin(), samples_.end(), 0);
+  stored_ = stored.dataset.metadata;
+  stored_["images_used"] = std::to_string(rows.size());
 }
 
 // FER+'s probability mode: every epoch draws each image's label from its taggers' votes.
@@ -241,6 +261,7 @@ void Trainer::save_last() const {
                                             {"step", state_.step},
                                             {"loss_sum", state_.loss_sum},
                                             {"seconds", state_.seconds},
+                                            {"attack_seconds", state_.attack_seconds},
                                             {"correct", state_.correct},
                                             {"best_loss", state_.best_loss},
                                             {"epochs_since_best", state_.epochs_since_best},
@@ -276,6 +297,7 @@ void Trainer::resume() {
     trainer.at("step").get_to(state_.step);
     trainer.at("loss_sum").get_to(state_.loss_sum);
     trainer.at("seconds").get_to(state_.seconds);
+    trainer.at("attack_seconds").get_to(state_.attack_seconds);
     trainer.at("correct").get_to(state_.correct);
     trainer.at("best_loss").get_to(state_.best_loss);
     trainer.at("epochs_since_best").get_to(state_.epochs_since_best);
@@ -314,6 +336,9 @@ nlohmann::json Trainer::finish_epoch() {
                            {"seconds", state_.seconds},
                            {"images_per_second", images / std::max(state_.seconds, 1e-9)},
                            {"planned_peak_bytes", plan().peak_bytes() + plan().variable_bytes()}};
+  if (parse_adversarial(options_.adversarial).kind == AdversarialTraining::Kind::fly) {
+    record["attack_seconds"] = state_.attack_seconds;  // of `seconds`
+  }
   bool best = true;
   if (validator_) {
     const std::vector<float> probabilities = validator_->probabilities(validation_images_, validation_);
@@ -337,7 +362,7 @@ nlohmann::json Trainer::finish_epoch() {
   record["peak_rss_bytes"] = peak_resident_bytes();
   ++state_.epoch;
   state_.batch = state_.correct = 0;
-  state_.loss_sum = state_.seconds = 0;
+  state_.loss_sum = state_.seconds = state_.attack_seconds = 0;
   append_log(record);
   if (best) {
     save_best();
@@ -380,6 +405,7 @@ Trainer::Outcome Trainer::train(const std::function<void(const Progress&)>& repo
       }
       state_.loss_sum += result.loss;
       state_.correct += result.correct;
+      state_.attack_seconds += result.attack_seconds;
       ++state_.batch;
       ++state_.step;
       const auto now = Clock::now();

@@ -42,6 +42,9 @@ class Trainer {
 
   const Plan& plan() const { return step_->plan(); }
   int64_t training_samples() const { return static_cast<int64_t>(samples_.size()); }
+  // What the stored adversarial set says of itself, its cost included, and how many of its images are learned from;
+  // empty when there is none.
+  const std::map<std::string, std::string>& stored_set() const { return stored_; }
 
  private:
   // All that a checkpoint must hold beside the variables.
@@ -49,7 +52,7 @@ class Trainer {
     int64_t epoch = 0;  // epochs finished
     int64_t batch = 0;  // batches finished of the next one
     int64_t step = 0;
-    double loss_sum = 0, seconds = 0;
+    double loss_sum = 0, seconds = 0, attack_seconds = 0;
     int64_t correct = 0;
     double best_loss = 1e300;
     int64_t epochs_since_best = 0;
@@ -61,6 +64,7 @@ class Trainer {
   std::unique_ptr<TrainingStep> make_step(bool frozen, Device device) const;
   void unfreeze();
   int64_t batches_tracked() const;
+  void add_stored_images(const Dataset& dataset, const Split& split);
   std::vector<int32_t> order_of(int64_t epoch) const;
   void draw_labels(int64_t epoch);
   nlohmann::json finish_epoch();
@@ -79,6 +83,7 @@ class Trainer {
   Tensor validation_images_;
   std::vector<int32_t> validation_;  // rows of validation_images_
   std::vector<int32_t> validation_labels_;
+  std::map<std::string, std::string> stored_;
   std::unique_ptr<TrainingStep> step_;
   std::unique_ptr<Classifier> validator_;
   Schedule schedule_;

@@ -111,6 +111,17 @@ Kernel SignStep::prepare(std::span<const ValueType> inputs, std::span<const Valu
                      });
 }
 
+// Training on attacked pixels takes them as given, wherever they came from.
+std::vector<Value> BallStep::gradient(Graph&, const GradientArguments&) const { return std::vector<Value>(3); }
+
+Kernel BallStep::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
+  return make_kernel(*this, inputs[0].dtype, [epsilon = epsilon, radius = radius](auto scalar, auto in, auto out) {
+    using T = decltype(scalar);
+    ball_step<T>(epsilon, radius, in[0].template as<const T>(), in[1].template as<const T>(),
+                 in[2].template as<const T>(), out[0].template as<T>());
+  });
+}
+
 std::vector<ValueType> Sum::infer(std::span<const ValueType> inputs) const {
   check_input_count(*this, inputs, 1);
   with_float_type(name(), inputs[0].dtype, [](auto) {});
@@ -160,6 +171,9 @@ Value multiply(Value a, Value b) { return a.graph().record(Multiply(), {a, b}); 
 Value scale(Value x, double factor) { return x.graph().record(Scale(factor), {x}); }
 Value sign(Value x) { return x.graph().record(Sign(), {x}); }
 Value clamp(Value x, double low, double high) { return x.graph().record(Clamp(low, high), {x}); }
+Value ball_step(Value x, Value origin, Value g, double epsilon, double radius) {
+  return x.graph().record(BallStep(epsilon, radius), {x, origin, g});
+}
 Value sum(Value x) { return x.graph().record(Sum(), {x}); }
 
 }  // namespace fer

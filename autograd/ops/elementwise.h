@@ -87,6 +87,16 @@ class SignStep : public Elementwise {
   const double epsilon, low, high;
 };
 
+// x, origin, g -> x + epsilon sign(g) inside the ball of `radius` around the origin and inside [0, 1].
+class BallStep : public Elementwise {
+ public:
+  BallStep(double epsilon, double radius) : Elementwise("ball_step", 3, 7), epsilon(epsilon), radius(radius) {}
+  FER_GRADIENT;
+  FER_PREPARE;
+
+  const double epsilon, radius;
+};
+
 // x -> the scalar sum of its elements.
 class Sum : public Operation {
  public:

@@ -74,6 +74,15 @@ void sign_step(double epsilon, double low, double high, View<const T> x, View<co
   });
 }
 
+template <class T>
+void ball_step(double epsilon, double radius, View<const T> x, View<const T> origin, View<const T> g, View<T> y) {
+  const T step = static_cast<T>(epsilon), reach = static_cast<T>(radius);
+  for_each(y, [x = x.data, origin = origin.data, g = g.data, step, reach](int64_t i) {
+    const T moved = clamped(x[i] + step * sign_of(g[i]), origin[i] - reach, origin[i] + reach);
+    return clamped(moved, T(0), T(1));
+  });
+}
+
 int64_t sum_workspace_bytes() { return thread_count() * static_cast<int64_t>(sizeof(double)); }
 
 template <class T>
@@ -111,15 +120,16 @@ void fill(T value, View<T> y) {
   for_each(y, [value](int64_t) { return value; });
 }
 
-#define FER_INSTANTIATE(T)                                                                \
-  template void add_forward(View<const T>, View<const T>, View<T>);                       \
-  template void multiply_forward(View<const T>, View<const T>, View<T>);                  \
-  template void scale_forward(double, View<const T>, View<T>);                            \
-  template void sign_forward(View<const T>, View<T>);                                     \
-  template void clamp_forward(double, double, View<const T>, View<T>);                    \
-  template void clamp_backward(double, double, View<const T>, View<const T>, View<T>);    \
-  template void sign_step(double, double, double, View<const T>, View<const T>, View<T>); \
-  template void sum_forward(View<const T>, View<T>, std::byte*);                          \
+#define FER_INSTANTIATE(T)                                                                       \
+  template void add_forward(View<const T>, View<const T>, View<T>);                              \
+  template void multiply_forward(View<const T>, View<const T>, View<T>);                         \
+  template void scale_forward(double, View<const T>, View<T>);                                   \
+  template void sign_forward(View<const T>, View<T>);                                            \
+  template void clamp_forward(double, double, View<const T>, View<T>);                           \
+  template void clamp_backward(double, double, View<const T>, View<const T>, View<T>);           \
+  template void sign_step(double, double, double, View<const T>, View<const T>, View<T>);        \
+  template void ball_step(double, double, View<const T>, View<const T>, View<const T>, View<T>); \
+  template void sum_forward(View<const T>, View<T>, std::byte*);                                 \
   template void fill(T, View<T>);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(double)

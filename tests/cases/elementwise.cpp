@@ -21,6 +21,13 @@ static const AddCases added = [] {
                      }});
     cases.back().gradient_check = false;  // the end of an attack
   }
+  for (int64_t size : {1, 7, 129}) {
+    const CaseInput x{DType::f32, {3, size}, 0, 1};
+    cases.push_back({"ball_step/" + std::to_string(size), {x, x, {DType::f32, {3, size}}}, [](auto in) {
+                       return ball_step(in[0], in[1], in[2], 0.125, 0.25);
+                     }});
+    cases.back().gradient_check = false;  // the end of an attack
+  }
   cases.push_back({"add/itself", {{DType::f32, {5}}}, [](auto in) { return add(in[0], in[0]); }});
   cases.push_back({"multiply/itself", {{DType::f32, {5}}}, [](auto in) { return multiply(in[0], in[0]); }});
   cases.push_back({"sum/scalar", {{DType::f32, {}}}, [](auto in) { return sum(in[0]); }});
