@@ -672,7 +672,7 @@ TEST_CASE("program: adversarial sets in 8 bits, as class folders, and taken up a
   // An attack that was stopped and taken up again stores what one that ran through does.
   const Words slow = {"attack", "k-pixel", "--run", run, "--budget", "torchattacks", "--generations", "60"};
   run_well(slow + Words{"--out", folder / "whole.safetensors"});
-  Program program(slow + Words{"--out", folder / "again.safetensors"});
+  RunningProgram program(slow + Words{"--out", folder / "again.safetensors"});
   REQUIRE(program.wait_for_error("32/"));
   program.send(SIGINT);
   const ProgramResult stopped = program.finish();
