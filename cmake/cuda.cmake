@@ -9,15 +9,17 @@ find_path(FER_CUDA_HEADERS cuda_bf16.h HINTS ${nvcc_folder}/../include PATHS /us
 
 if(FER_CUDA STREQUAL "ON" AND NOT FER_NVCC)
   message(FATAL_ERROR "FER_CUDA is ON, but there is no nvcc; put it on the PATH or set FER_NVCC")
-elseif(NOT FER_CUDA STREQUAL "OFF" AND FER_NVCC)
+elseif(NOT FER_CUDA STREQUAL "OFF" AND FER_NVCC AND NOT FER_SANITIZE)
   set(CMAKE_CUDA_COMPILER ${FER_NVCC})
   set(CMAKE_CUDA_ARCHITECTURES ${FER_CUDA_ARCHITECTURES})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
   enable_language(CUDA)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")  # CMake 3.25 does not know that nvcc has it
   # The few functions that kernels' launchers need of tensor/ are compiled in, so that the library stands alone.
   add_library(fer_cuda SHARED ${cuda_sources} tensor/shape.cpp tensor/dtype.cpp)
   target_include_directories(fer_cuda PRIVATE ${PROJECT_SOURCE_DIR})
   set_target_properties(fer_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
+  target_link_options(fer_cuda PRIVATE -Wl,--no-undefined)
   # 554: a View<const T> has a conversion to itself.
   target_compile_options(fer_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Werror=all-warnings;\
 -diag-suppress=554;-Xcompiler=-Wall,-Wextra>")
@@ -28,7 +30,12 @@ if(FER_CUDA_HEADERS)
   target_compile_definitions(fer_cuda_emulated PUBLIC FER_CUDA_EMULATED)
   target_include_directories(fer_cuda_emulated SYSTEM PUBLIC ${FER_CUDA_HEADERS})
   target_link_libraries(fer_cuda_emulated PUBLIC fer_kernels)
-  target_compile_options(fer_cuda_emulated PRIVATE -Wno-unknown-pragmas)  # unroll
+  if(FER_SANITIZE MATCHES thread)  # whose threads are the fibers that these files switch between
+    set_source_files_properties(${emulation_sources} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread
+                                COMPILE_DEFINITIONS FER_TSAN)
+  endif()
+  # -O1: the tests are quick enough with it, and optimising every kernel takes minutes. The pragmas: unroll.
+  target_compile_options(fer_cuda_emulated PRIVATE -O1 -Wno-unknown-pragmas)
   # The C++ compiler is shown each .cu through a .cpp that includes it.
   foreach(source ${cuda_sources})
     get_filename_component(name ${source} NAME_WE)

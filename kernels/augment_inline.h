@@ -1,4 +1,4 @@
-// Bodies of what both devices draw for an image.
+// Bodies of what both devices ask and draw for an image.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,16 @@
 #include "kernels/augment.h"
 
 namespace fer {
+
+inline bool changes_geometry(const AugmentParams& params) {
+  return params.rotation != 0 || params.shift != 0 || params.zoom != 0 || params.shear != 0 || params.flip;
+}
+
+inline bool changes_brightness(const AugmentParams& params) { return params.brightness != 0 || params.contrast != 0; }
+
+inline bool changes_anything(const AugmentParams& params) {
+  return changes_geometry(params) || changes_brightness(params) || params.erase != 0;
+}
 
 FER_HOST_DEVICE inline AugmentDraw draw_augmentation(const AugmentParams& params, const Philox& random, int64_t n,
                                                      int64_t height, int64_t width) {

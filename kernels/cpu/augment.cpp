@@ -76,16 +76,6 @@ void erase(const AugmentDraw& draw, const Philox& random, int64_t n, T* y, int64
 
 }  // namespace
 
-bool changes_geometry(const AugmentParams& params) {
-  return params.rotation != 0 || params.shift != 0 || params.zoom != 0 || params.shear != 0 || params.flip;
-}
-
-bool changes_brightness(const AugmentParams& params) { return params.brightness != 0 || params.contrast != 0; }
-
-bool changes_anything(const AugmentParams& params) {
-  return changes_geometry(params) || changes_brightness(params) || params.erase != 0;
-}
-
 template <class T>
 void augment_forward(const AugmentParams& params, const Philox& random, View<const T> x, View<T> y) {
   const int64_t height = x[1], width = x[2], channels = x[3], image = height * width * channels;

@@ -66,8 +66,8 @@ __device__ __forceinline__ int first_channel(int width) {
 __device__ __forceinline__ int block_channel(int width) { return static_cast<int>(blockIdx.y * blockDim.x) * width; }
 __device__ __forceinline__ int thread_number() { return static_cast<int>(threadIdx.y * blockDim.x + threadIdx.x); }
 
-// own[i] becomes its sum over the block's threads of the same threadIdx.x, for all of them. `shared` has room for
-// count * channel_threads values.
+// Where threadIdx.y is 0, own[i] becomes its sum over the block's threads of the same threadIdx.x. `shared` has room
+// for count * channel_threads values; the first sums stay in shared[threadIdx.x], for any thread to read.
 template <int count, class T>
 __device__ void sum_over_rows(T (&own)[count], T* shared) {
   T* const self = shared + thread_number();
@@ -84,10 +84,9 @@ __device__ void sum_over_rows(T (&own)[count], T* shared) {
       }
     }
   }
-  __syncthreads();
 #pragma unroll
   for (int i = 0; i < count; ++i) {
-    own[i] = shared[i * channel_threads + threadIdx.x];
+    own[i] = self[i * channel_threads];
   }
   __syncthreads();
 }

@@ -1,24 +1,20 @@
-#include "kernels/cuda/channels.h"
 #include "kernels/cuda/grid_sample.h"
+#include "kernels/cuda/resampled_sizes.h"
 #include "kernels/grid_sample_corners.h"
 
 namespace fer::cuda::inline FER_CUDA_BUILD {
 
 namespace {
 
-struct Sizes {
-  int images, height, width, channels, out_height, out_width;
-};
-
 // The corners that output pixel (i, j) of image n reads; false when it reads none.
-__device__ __forceinline__ bool find_corners(const Sizes& s, const float* theta, int n, int i, int j,
+__device__ __forceinline__ bool find_corners(const ResampledSizes& s, const float* theta, int n, int i, int j,
                                              GridSampleCorners<float>& corners) {
   return corners.find(theta + 6 * n, grid_coordinate<float>(j, s.out_width), grid_coordinate<float>(i, s.out_height),
                       s.height, s.width, s.channels);
 }
 
 template <int width, class T>
-__global__ void forward_kernel(Sizes s, const T* x, const float* theta, T* y) {
+__global__ void forward_kernel(ResampledSizes s, const T* x, const float* theta, T* y) {
   const int pixel = first_row(), channel = first_channel(width);
   if (pixel >= s.images * s.out_height * s.out_width || channel >= s.channels) {
     return;
@@ -59,7 +55,7 @@ __device__ __forceinline__ void clip(double middle, double reach, int count, int
 
 // Holds every output pixel that theta maps to less than one pixel from (row, column) of the input, along both axes: the
 // inverse image of a square is a parallelogram, and this is the box about it. Wider than that by more than rounding.
-__device__ Box box_about(const Sizes& s, const float* theta, int row, int column) {
+__device__ Box box_about(const ResampledSizes& s, const float* theta, int row, int column) {
   const double half_width = s.width / 2.0, half_height = s.height / 2.0;
   const double xu = theta[0] * half_width, xv = theta[1] * half_width, x0 = (theta[2] + 1.0) * half_width - 0.5;
   const double yu = theta[3] * half_height, yv = theta[4] * half_height, y0 = (theta[5] + 1.0) * half_height - 0.5;
@@ -77,7 +73,7 @@ __device__ Box box_about(const Sizes& s, const float* theta, int row, int column
 
 // `everywhere`: asks all output pixels, not only those of the box.
 template <int width, bool everywhere, class T>
-__global__ void dx_kernel(Sizes s, const float* theta, const T* dy, T* dx) {
+__global__ void dx_kernel(ResampledSizes s, const float* theta, const T* dy, T* dx) {
   const int pixel = first_row(), channel = first_channel(width);
   if (pixel >= s.images * s.height * s.width || channel >= s.channels) {
     return;
@@ -114,7 +110,7 @@ __global__ void dx_kernel(Sizes s, const float* theta, const T* dy, T* dx) {
 // Image blockIdx.x: its threads share output pixels and channels, and their sums of d/dx times (u, v, 1) and of d/dy.
 template <int width, class T>
 __global__ void __launch_bounds__(channel_threads)
-    dtheta_kernel(Sizes s, const T* x, const float* theta, const T* dy, float* dtheta) {
+    dtheta_kernel(ResampledSizes s, const T* x, const float* theta, const T* dy, float* dtheta) {
   FER_SHARED(double, shared, [channel_threads]);
   const int n = static_cast<int>(blockIdx.x), pixels = s.out_height * s.out_width;
   const T* const image = x + static_cast<int64_t>(n) * s.height * s.width * s.channels;
@@ -150,11 +146,7 @@ __global__ void __launch_bounds__(channel_threads)
   }
   for (int k = 0; k < 6; ++k) {
     double total[1] = {sums[k]};
-    sum_over_rows(total, shared);  // one for each threadIdx.x
-    if (threadIdx.y == 0) {
-      shared[threadIdx.x] = total[0];
-    }
-    __syncthreads();
+    sum_over_rows(total, shared);
     if (thread_number() == 0) {
       double all = 0;
       for (unsigned lane = 0; lane < blockDim.x; ++lane) {
@@ -166,19 +158,13 @@ __global__ void __launch_bounds__(channel_threads)
   }
 }
 
-template <class X, class Y>
-Sizes sizes_of(const View<X>& x, const View<Y>& y) {
-  const auto i = [](int64_t extent) { return static_cast<int>(extent); };
-  return {i(x[0]), i(x[1]), i(x[2]), i(x[3]), i(y[1]), i(y[2])};
-}
-
 }  // namespace
 
 template <class T>
 void affine_grid_sample_forward(View<const T> x, View<const float> theta, View<T> y, Stream stream, bool reference) {
   const auto run = [&](auto width) {
     launch(stream, channel_grid("affine_grid_sample", y[0] * y[1] * y[2], y[3], width), forward_kernel<width.value, T>,
-           sizes_of(x, y), x.data, theta.data, y.data);
+           resampled_sizes(x, y), x.data, theta.data, y.data);
   };
   with_width<T>(reference, x[3], run, x.data, y.data);
 }
@@ -186,7 +172,7 @@ void affine_grid_sample_forward(View<const T> x, View<const float> theta, View<T
 template <class T>
 void affine_grid_sample_backward(View<const T> x, View<const float> theta, View<const T> dy, View<T> dx,
                                  View<float> dtheta, Stream stream, bool reference) {
-  const Sizes sizes = sizes_of(x, dy);
+  const ResampledSizes sizes = resampled_sizes(x, dy);
   const auto run = [&](auto width) {
     if (dx.data != nullptr) {
       launch(stream, channel_grid("affine_grid_sample_dx", x[0] * x[1] * x[2], x[3], width),

@@ -1,4 +1,4 @@
-#include "kernels/cuda/channels.h"
+#include "kernels/cuda/resampled_sizes.h"
 #include "kernels/cuda/resize.h"
 #include "kernels/resize_tap.h"
 
@@ -6,12 +6,8 @@ namespace fer::cuda::inline FER_CUDA_BUILD {
 
 namespace {
 
-struct Sizes {
-  int images, height, width, channels, out_height, out_width;
-};
-
 template <int width, class T>
-__global__ void forward_kernel(Sizes s, const T* x, T* y) {
+__global__ void forward_kernel(ResampledSizes s, const T* x, T* y) {
   const int pixel = first_row(), channel = first_channel(width);
   if (pixel >= s.images * s.out_height * s.out_width || channel >= s.channels) {
     return;
@@ -53,7 +49,7 @@ struct Readers {
 };
 
 template <int width, class T>
-__global__ void backward_kernel(Sizes s, const T* dy, T* dx) {
+__global__ void backward_kernel(ResampledSizes s, const T* dy, T* dx) {
   const int pixel = first_row(), channel = first_channel(width);
   if (pixel >= s.images * s.height * s.width || channel >= s.channels) {
     return;
@@ -77,19 +73,13 @@ __global__ void backward_kernel(Sizes s, const T* dy, T* dx) {
   store(dx + static_cast<int64_t>(pixel) * s.channels + channel, sum);
 }
 
-template <class X, class Y>
-Sizes sizes_of(const View<X>& x, const View<Y>& y) {
-  const auto i = [](int64_t extent) { return static_cast<int>(extent); };
-  return {i(x[0]), i(x[1]), i(x[2]), i(x[3]), i(y[1]), i(y[2])};
-}
-
 }  // namespace
 
 template <class T>
 void resize_bilinear_forward(View<const T> x, View<T> y, Stream stream, bool reference) {
   const auto run = [&](auto width) {
     launch(stream, channel_grid("resize_bilinear", y[0] * y[1] * y[2], y[3], width), forward_kernel<width.value, T>,
-           sizes_of(x, y), x.data, y.data);
+           resampled_sizes(x, y), x.data, y.data);
   };
   with_width<T>(reference, x[3], run, x.data, y.data);
 }
@@ -98,7 +88,7 @@ template <class T>
 void resize_bilinear_backward(View<const T> dy, View<T> dx, Stream stream, bool reference) {
   const auto run = [&](auto width) {
     launch(stream, channel_grid("resize_bilinear_backward", dx[0] * dx[1] * dx[2], dx[3], width),
-           backward_kernel<width.value, T>, sizes_of(dx, dy), dy.data, dx.data);
+           backward_kernel<width.value, T>, resampled_sizes(dx, dy), dy.data, dx.data);
   };
   with_width<T>(reference, dx[3], run, dy.data, dx.data);
 }

@@ -178,7 +178,7 @@ void Trial::run(const std::function<void(cuda::Stream)>& launches) {
     try {
       launches({});
     } catch (const Error& error) {
-      FAIL_CHECK(name_, ": ", error.what());
+      FAIL_CHECK(name_, ": ", std::string(error.what()));
       return;
     }
     for (size_t i = 0; i < records_.size(); ++i) {

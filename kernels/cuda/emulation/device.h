@@ -11,7 +11,7 @@
 #include "kernels/cuda/emulation/memory.h"
 #include "kernels/cuda/emulation/scheduler.h"
 
-// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): CUDA's names
+// NOLINTBEGIN(bugprone-reserved-identifier, bugprone-macro-parentheses, readability-identifier-naming): CUDA's names
 
 #ifndef __launch_bounds__
 #define __launch_bounds__(...)
@@ -96,4 +96,4 @@ T atomicCAS(T* address, std::type_identity_t<T> expected, std::type_identity_t<T
 
 }  // namespace fer::cuda::inline emulated
 
-// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
+// NOLINTEND(bugprone-reserved-identifier, bugprone-macro-parentheses, readability-identifier-naming)

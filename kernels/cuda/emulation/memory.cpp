@@ -49,7 +49,7 @@ FencedMemory::FencedMemory(std::string name, size_t bytes) : name_(std::move(nam
     throw std::bad_alloc();
   }
   data_ = memory + fence;
-  std::memset(data_, poison, bytes);
+  fill_bytes(data_, poison, bytes);
   write_fences();
 }
 
@@ -68,8 +68,8 @@ FencedMemory::~FencedMemory() {
 }
 
 void FencedMemory::write_fences() {
-  std::memset(data_ - fence, fence_byte, fence);
-  std::memset(data_ + bytes_, fence_byte, padded(bytes_) - bytes_ + fence);
+  fill_bytes(data_ - fence, fence_byte, fence);
+  fill_bytes(data_ + bytes_, fence_byte, padded(bytes_) - bytes_ + fence);
   asan_poison(data_ - fence, fence);
   asan_poison(data_ + bytes_, padded(bytes_) - bytes_ + fence);
 }
@@ -97,7 +97,9 @@ void* SharedArray::get(size_t bytes) {
       fail("cuda emulation: ", memory.array_bytes, " bytes of static shared memory with ", name_, "; a block has ",
            static_limit);
     }
+    tsan_ignore_writes(true);  // allocating is one; whichever thread comes first does it for all
     memory.arrays.emplace_back(std::string("shared array ") + name_, bytes);
+    tsan_ignore_writes(false);
     data_ = memory.arrays.back().data();
     block_ = memory.block;
   }

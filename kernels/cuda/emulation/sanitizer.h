@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -16,6 +17,8 @@ void __tsan_destroy_fiber(void* fiber);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* address);
 void __tsan_release(void* address);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
 }
 #endif
 
@@ -39,8 +42,8 @@ inline void asan_poison(const void*, size_t) {}
 inline void asan_unpoison(const void*, size_t) {}
 #endif
 
-// ThreadSanitizer sees every CUDA thread as a thread. Switches order nothing (flag 1); what does order, barriers and
-// the ends of a launch, is said by release and acquire.
+// ThreadSanitizer sees every CUDA thread of a block as a thread. Switches order nothing (flag 1); what does order,
+// barriers and the beginning and end of a block, is said by release and acquire.
 #ifdef FER_TSAN
 constexpr bool tsan = true;
 inline void* tsan_current_fiber() { return __tsan_get_current_fiber(); }
@@ -49,6 +52,9 @@ inline void tsan_destroy_fiber(void* fiber) { __tsan_destroy_fiber(fiber); }
 inline void tsan_switch(void* fiber) { __tsan_switch_to_fiber(fiber, 1); }
 inline void tsan_acquire(void* address) { __tsan_acquire(address); }
 inline void tsan_release(void* address) { __tsan_release(address); }
+inline void tsan_ignore_writes(bool ignore) {
+  ignore ? AnnotateIgnoreWritesBegin(__FILE__, __LINE__) : AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+}
 #else
 constexpr bool tsan = false;
 inline void* tsan_current_fiber() { return nullptr; }
@@ -57,6 +63,28 @@ inline void tsan_destroy_fiber(void*) {}
 inline void tsan_switch(void*) {}
 inline void tsan_acquire(void*) {}
 inline void tsan_release(void*) {}
+inline void tsan_ignore_writes(bool) {}
 #endif
+
+// The emulation's own accesses: ThreadSanitizer sees memset and memcpy wherever they are called from.
+inline void fill_bytes(void* to, unsigned char value, size_t bytes) {
+  if constexpr (!tsan) {
+    std::memset(to, value, bytes);
+  } else {
+    for (size_t i = 0; i < bytes; ++i) {
+      static_cast<volatile unsigned char*>(to)[i] = value;
+    }
+  }
+}
+
+inline void copy_bytes(void* to, const void* from, size_t bytes) {
+  if constexpr (!tsan) {
+    std::memcpy(to, from, bytes);
+  } else {
+    for (size_t i = 0; i < bytes; ++i) {
+      static_cast<volatile unsigned char*>(to)[i] = static_cast<const volatile unsigned char*>(from)[i];
+    }
+  }
+}
 
 }  // namespace fer::emulation

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <deque>
 #include <numeric>
 #include <string>
 
@@ -14,12 +13,12 @@
 #include "kernels/cuda/emulation/sanitizer.h"
 #include "tensor/error.h"
 
-namespace fer::cuda::emulated {
+namespace fer::cuda::inline emulated {
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
-}  // namespace fer::cuda::emulated
+}  // namespace fer::cuda::inline emulated
 
 namespace fer::emulation {
 
@@ -98,7 +97,8 @@ class Scheduler {
   std::vector<Thread> threads_;
   std::vector<int> start_order_;
   size_t started_ = 0;
-  std::deque<int> ready_;
+  std::array<int, most_threads> ready_ = {};  // a ring: first_ready_ is the next to go on
+  size_t first_ready_ = 0, ready_count_ = 0;
   std::vector<Warp> warps_;
   int running_ = -1;
   int live_ = 0, arrived_ = 0, predicates_ = 0;
@@ -111,7 +111,7 @@ class Scheduler {
 
   // Addresses by which ThreadSanitizer is told what happens before what. Barriers alternate between two, so that a
   // thread past the next barrier is not ordered before those still leaving this one.
-  char launch_begins_ = 0, thread_ends_ = 0;
+  char block_begins_ = 0, thread_ends_ = 0;
   std::array<char, 2> barriers_ = {};
   std::array<char, most_threads> warp_arrivals_ = {};
 };
@@ -166,15 +166,14 @@ Fiber& Scheduler::take_fiber() {
 // The thread whose turn it is; -1 when none can run.
 int Scheduler::next_thread() {
   const bool can_start = started_ < start_order_.size();
-  bool resume = !ready_.empty();
+  bool resume = ready_count_ > 0;
   if (resume && can_start && order == Order::random) {
     random_ = random_ * 6364136223846793005 + 1442695040888963407;
     resume = random_ >> 63;
   }
   if (resume) {
-    const int thread = ready_.front();
-    ready_.pop_front();
-    return thread;
+    --ready_count_;
+    return ready_[first_ready_++ % most_threads];
   }
   return can_start ? start_order_[started_++] : -1;
 }
@@ -221,7 +220,7 @@ void Scheduler::run_threads() {
     Thread& thread = threads_[static_cast<size_t>(self)];
     thread.state = State::ready;
     ++counts.threads;
-    tsan_acquire(&launch_begins_);
+    tsan_acquire(&block_begins_);
     body_(context_);
     tsan_release(&thread_ends_);
     thread.state = State::done;
@@ -260,7 +259,7 @@ void Scheduler::make_ready(std::vector<int>& threads) {
   }
   for (int thread : threads) {
     threads_[static_cast<size_t>(thread)].state = State::ready;
-    ready_.push_back(thread);
+    ready_[(first_ready_ + ready_count_++) % most_threads] = thread;
   }
 }
 
@@ -339,9 +338,9 @@ void Scheduler::finish_warp_operation(unsigned warp, unsigned mask) {
     }
     if (mask >> (thread.warp.source % lanes) & 1) {
       const Thread& source = threads_[static_cast<size_t>(thread_of(thread.warp.source % lanes))];
-      std::memcpy(thread.warp.result, source.warp.value, thread.warp.bytes);
+      copy_bytes(thread.warp.result, source.warp.value, thread.warp.bytes);
     } else {
-      std::memset(thread.warp.result, poison, thread.warp.bytes);
+      fill_bytes(thread.warp.result, poison, thread.warp.bytes);
     }
   }
   warps_[warp].waiting &= ~mask;
@@ -386,16 +385,14 @@ void Scheduler::run_block(size_t shared_bytes) {
   live_ = static_cast<int>(threads_.size());
   arrived_ = predicates_ = 0;
   started_ = 0;
-  ready_.clear();
+  first_ready_ = ready_count_ = 0;
   begin_block_memory(++block_number_, shared_bytes);
+  tsan_release(&block_begins_);
   start_or_resume(next_thread());
   tsan_acquire(&thread_ends_);
   ++counts.blocks;
   idle_.insert(idle_.end(), finished_.rbegin(), finished_.rend());
   finished_.clear();
-  if (tsan) {  // another fiber for each thread of the next block, or program order would hide races between blocks
-    std::rotate(idle_.begin(), idle_.begin() + 1, idle_.end());
-  }
   fault(end_block_memory());
 }
 
@@ -413,6 +410,7 @@ void Scheduler::run(const char* kernel, dim3 blocks, dim3 threads, size_t shared
   blockDim = threads;
   random_ = seed;
   fault_.clear();
+  finished_.reserve(most_threads);  // now: no CUDA thread may be the one that allocates for others
   threads_.assign(count, {});
   warps_.assign((count + lanes - 1) / lanes, {});
   start_order_.resize(count);
@@ -429,11 +427,10 @@ void Scheduler::run(const char* kernel, dim3 blocks, dim3 threads, size_t shared
   } else if (order == Order::random) {
     shuffle_order(block_order);
   }
-  while (tsan && fibers_.size() < 2 * count) {  // made here: what makes a fiber is ordered before it
+  while (tsan && fibers_.size() < count) {  // made here: what makes a fiber is ordered before it
     fibers_.push_back(std::make_unique<Fiber>([] { scheduler().run_threads(); }));
     idle_.push_back(fibers_.back().get());
   }
-  tsan_release(&launch_begins_);
   ++counts.launches;
   for (size_t block : block_order) {
     if (!fault_.empty()) {
