@@ -5,7 +5,8 @@
 #include "kernels/activation.h"
 #include "kernels/cuda/launch.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 __device__ __forceinline__ float activated(Activation activation, float x) {
   switch (activation) {
@@ -43,4 +44,5 @@ __device__ __forceinline__ float slope_at(Activation activation, float x) {
   return 1;
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -6,7 +6,8 @@
 #include "kernels/cuda/build.h"
 #include "kernels/cuda/stream.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // May run in place.
 template <class T>
@@ -15,4 +16,5 @@ template <class T>
 void activation_backward(Activation activation, View<const T> saved, View<const T> dy, View<T> dx, Stream stream,
                          bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -2,7 +2,8 @@
 #include "kernels/cuda/block_sum.h"
 #include "kernels/cuda/pack.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 namespace {
 
@@ -87,4 +88,5 @@ FER_INSTANTIATE(float)
 FER_INSTANTIATE(bf16)
 #undef FER_INSTANTIATE
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -6,11 +6,13 @@
 #include "kernels/cuda/build.h"
 #include "kernels/cuda/stream.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // One block an image. `step` is in device memory; the numbers are Philox(seed, stream_number, step).
 template <class T>
 void augment_forward(const AugmentParams& params, const StepContext* step, uint32_t stream_number, View<const T> x,
                      View<T> y, Stream stream);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

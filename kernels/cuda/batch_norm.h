@@ -10,7 +10,8 @@
 #include "kernels/cuda/build.h"
 #include "kernels/cuda/stream.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 int64_t batch_norm_workspace_bytes(int64_t channels);
 
@@ -42,4 +43,5 @@ void batch_norm_inference_backward(const BatchNormParams& params, Activation act
                                    View<float> dgamma, View<float> dbeta, std::byte* workspace, Stream stream,
                                    bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

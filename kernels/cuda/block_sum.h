@@ -3,7 +3,8 @@
 
 #include "kernels/cuda/launch.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // The sum of `own` over a one-dimensional block of `threads` (a power of two), the same for every thread. `shared` has
 // room for `threads` values and may be used again at once.
@@ -23,4 +24,5 @@ __device__ T block_sum(T own, T* shared) {
   return total;
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

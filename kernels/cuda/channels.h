@@ -8,7 +8,8 @@
 
 #include "kernels/cuda/pack.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 constexpr int channel_threads = 256;
 constexpr int most_channels = 32 * access_bytes / 2;  // of one block
@@ -116,4 +117,5 @@ void sum_parts(const char* name, int parts, int64_t size, const float* sums, To*
          parts, size, sums, y);
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

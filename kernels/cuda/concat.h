@@ -6,10 +6,12 @@
 #include "kernels/cuda/stream.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 template <class T>
 void copy_channels(View<const T> x, int64_t from, View<T> y, int64_t to, int64_t count, Stream stream,
                    bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

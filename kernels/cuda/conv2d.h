@@ -7,7 +7,8 @@
 #include "kernels/cuda/build.h"
 #include "kernels/cuda/stream.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 template <class T>
 void conv2d_forward(const Conv2dParams& params, View<const T> x, View<const T> w, View<const float> b, View<T> y,
@@ -17,4 +18,5 @@ void conv2d_backward_data(const Conv2dParams& params, View<const T> w, View<cons
 template <class T>
 void conv2d_backward_weight(const Conv2dParams& params, View<const T> x, View<const T> dy, View<T> dw, Stream stream);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -6,7 +6,8 @@
 #include "kernels/cuda/build.h"
 #include "kernels/cuda/stream.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 template <class T>
 void cross_entropy_forward(const CrossEntropyParams& params, View<const T> logits,
@@ -23,4 +24,5 @@ void softmax_forward(View<const T> logits, View<T> y, Stream stream);
 template <class T>
 void count_correct_labels(View<const T> logits, View<const int32_t> labels, View<int32_t> correct, Stream stream);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

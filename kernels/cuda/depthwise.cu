@@ -2,7 +2,8 @@
 #include "kernels/cuda/depthwise_shape.h"
 #include "kernels/cuda/moments.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 namespace {
 
@@ -109,4 +110,5 @@ template int depthwise_forward(const Conv2dParams&, View<const float>, View<cons
 template int depthwise_forward(const Conv2dParams&, View<const bf16>, View<const float>, View<const float>, View<bf16>,
                                Stream, std::byte*, bool);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -9,7 +9,8 @@
 #include "kernels/cuda/stream.h"
 #include "kernels/depthwise.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // `statistics`, where it is not null: batch_norm_workspace_bytes(C) that become the statistics of y. Returns how many
 // parts they have, for batch_norm_training; 0 when there are none.
@@ -38,4 +39,5 @@ template <class T>
 void depthwise_backward_weight_plain(const Conv2dParams& params, View<const T> x, View<const T> dy, View<float> dw,
                                      Stream stream);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

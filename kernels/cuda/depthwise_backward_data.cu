@@ -1,7 +1,8 @@
 #include "kernels/cuda/depthwise.h"
 #include "kernels/cuda/depthwise_shape.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 namespace {
 
@@ -84,4 +85,5 @@ template void depthwise_backward_data(const Conv2dParams&, View<const float>, Vi
 template void depthwise_backward_data(const Conv2dParams&, View<const float>, View<const bf16>, View<bf16>, Stream,
                                       bool);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

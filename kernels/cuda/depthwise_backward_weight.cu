@@ -1,7 +1,8 @@
 #include "kernels/cuda/depthwise.h"
 #include "kernels/cuda/depthwise_shape.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 namespace {
 
@@ -107,4 +108,5 @@ template void depthwise_backward_weight(const Conv2dParams&, View<const float>, 
 template void depthwise_backward_weight(const Conv2dParams&, View<const bf16>, View<const bf16>, View<float>,
                                         std::byte*, Stream, bool);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

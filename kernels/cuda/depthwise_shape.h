@@ -4,7 +4,8 @@
 #include "kernels/conv2d.h"
 #include "kernels/cuda/channels.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 struct DepthwiseShape {
   int images, height, width, channels;       // of x
@@ -64,4 +65,5 @@ __device__ void load_weights(const float* w, int channels, float* shared) {
   __syncthreads();
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

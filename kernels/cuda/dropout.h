@@ -6,11 +6,13 @@
 #include "kernels/cuda/stream.h"
 #include "kernels/dropout.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // `step` is in device memory. `reference`: one element a thread, each drawing its whole Philox block.
 template <class T>
 void dropout_forward(const DropoutParams& params, const StepContext* step, View<const T> x, View<T> y, Stream stream,
                      bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -4,7 +4,8 @@
 #include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/map.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 namespace {
 
@@ -189,4 +190,5 @@ template void fill(int64_t, View<int64_t>, Stream);
 template void convert(View<const float>, View<bf16>, Stream, bool);
 template void convert(View<const bf16>, View<float>, Stream, bool);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

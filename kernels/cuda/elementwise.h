@@ -9,7 +9,8 @@
 #include "kernels/cuda/stream.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 template <class T>
 void add_forward(View<const T> a, View<const T> b, View<T> y, Stream stream, bool reference = false);
@@ -50,4 +51,5 @@ void broadcast(View<const T> x, View<T> y, Stream stream);
 template <class From, class To>
 void convert(View<const From> x, View<To> y, Stream stream, bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -6,7 +6,8 @@
 #include "kernels/cuda/stream.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // `reference`: one channel a thread.
 template <class T>
@@ -19,4 +20,5 @@ template <class T>
 void affine_grid_sample_backward(View<const T> x, View<const float> theta, View<const T> dy, View<T> dx,
                                  View<float> dtheta, Stream stream, bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

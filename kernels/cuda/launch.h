@@ -23,7 +23,8 @@
   Type* const name = reinterpret_cast<Type*>(fer_dynamic_)
 #endif
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // How many blocks of how many threads; `name` is for errors.
 struct Grid {
@@ -59,4 +60,5 @@ void launch(Stream stream, const Grid& grid, void (*kernel)(Parameters...), Argu
 #endif
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -7,7 +7,8 @@
 #include "kernels/cuda/stream.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 template <class T>
 void linear_forward(View<const T> x, View<const T> w, View<const float> b, View<T> y, Stream stream);
@@ -16,4 +17,5 @@ void linear_backward_data(View<const T> w, View<const T> dy, View<T> dx, Stream 
 template <class T>
 void linear_backward_weight(View<const T> x, View<const T> dy, View<T> dw, Stream stream);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -7,7 +7,8 @@
 #include "kernels/cuda/pack.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // Each thread computes `width` neighbours; the last ones, if fewer, one by one. y may be one of the inputs.
 template <int width, class Function, class Y, class... X>
@@ -48,4 +49,5 @@ void map(const char* name, Stream stream, Function function, View<Y> y, bool ref
   }
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -3,7 +3,8 @@
 
 #include "kernels/cuda/channels.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // What a kernel leaves for the batch normalisation that follows: for each of `parts` parts of the rows their count
 // [parts], and each channel's mean and squared deviations from it [parts,C].
@@ -99,4 +100,5 @@ __device__ void write_part(const RunningMoments<width>& own, int channels, const
   }
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -2,7 +2,8 @@
 #include "kernels/cuda/pack.h"
 #include "kernels/optimizer_rules.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 namespace {
 
@@ -127,4 +128,5 @@ void optimizer_update(const OptimizerParams& params, const double* learning_rate
   });
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

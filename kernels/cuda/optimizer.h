@@ -11,7 +11,8 @@
 #include "kernels/cuda/stream.h"
 #include "kernels/optimizer.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // One tensor of an update; what it has not is null. The table of a network is made on the host and copied to the device
 // once: addresses never change.
@@ -36,4 +37,5 @@ void optimizer_update(const OptimizerParams& params, const double* learning_rate
                       std::span<const OptimizerEntry> entries, int64_t packs, std::byte* workspace, Stream stream,
                       bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

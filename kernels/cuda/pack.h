@@ -6,7 +6,8 @@
 #include "kernels/cuda/bf16.h"
 #include "kernels/cuda/launch.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 constexpr int access_bytes = 16;  // the widest access of one thread
 
@@ -54,4 +55,5 @@ constexpr Integer blocks_for(Integer count, Integer each) {
   return (count + each - 1) / each;
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -6,7 +6,8 @@
 #include "kernels/cuda/stream.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 template <class T>
 void decode_pixels(View<const uint8_t> x, View<T> y, Stream stream, bool reference = false);
@@ -22,4 +23,5 @@ template <class T>
 void expand_pixel_candidates(View<const T> x, View<const int32_t> pixels, View<const T> values, View<T> y,
                              Stream stream);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

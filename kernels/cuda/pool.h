@@ -6,7 +6,8 @@
 #include "kernels/cuda/stream.h"
 #include "kernels/pool.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 template <class T>
 void max_pool_forward(const PoolParams& params, View<const T> x, View<T> y, View<uint8_t> argmax, Stream stream,
@@ -27,4 +28,5 @@ void global_average_pool_forward(View<const T> x, View<T> y, Stream stream, bool
 template <class T>
 void global_average_pool_backward(View<const T> dy, View<T> dx, Stream stream, bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -4,7 +4,8 @@
 #include "kernels/cuda/channels.h"
 #include "kernels/pool.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 struct PoolShape {
   int images, height, width, channels;  // of x
@@ -49,4 +50,5 @@ __device__ __forceinline__ void for_windows_over(const PoolShape& shape, int row
   }
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

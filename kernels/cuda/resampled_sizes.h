@@ -4,7 +4,8 @@
 #include "kernels/cuda/channels.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 struct ResampledSizes {
   int images, height, width, channels;  // of x
@@ -17,4 +18,5 @@ ResampledSizes resampled_sizes(const View<X>& x, const View<Y>& y) {
   return {i(x[0]), i(x[1]), i(x[2]), i(x[3]), i(y[1]), i(y[2])};
 }
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

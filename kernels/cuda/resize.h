@@ -6,7 +6,8 @@
 #include "kernels/cuda/stream.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 template <class T>
 void resize_bilinear_forward(View<const T> x, View<T> y, Stream stream, bool reference = false);
@@ -15,4 +16,5 @@ void resize_bilinear_forward(View<const T> x, View<T> y, Stream stream, bool ref
 template <class T>
 void resize_bilinear_backward(View<const T> dy, View<T> dx, Stream stream, bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

@@ -1,7 +1,8 @@
 #include "kernels/cuda/channels.h"
 #include "kernels/cuda/scale_channels.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 namespace {
 
@@ -89,4 +90,5 @@ FER_INSTANTIATE(float)
 FER_INSTANTIATE(bf16)
 #undef FER_INSTANTIATE
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

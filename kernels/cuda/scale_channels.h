@@ -6,7 +6,8 @@
 #include "kernels/cuda/stream.h"
 #include "tensor/view.h"
 
-namespace fer::cuda::inline FER_CUDA_BUILD {
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
 
 // y may be x.
 template <class T>
@@ -17,4 +18,5 @@ template <class T>
 void scale_channels_backward(View<const T> dy, View<const T> x, View<const T> s, View<T> dx, View<T> ds, Stream stream,
                              bool reference = false);
 
-}  // namespace fer::cuda::inline FER_CUDA_BUILD
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

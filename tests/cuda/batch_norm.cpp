@@ -98,8 +98,10 @@ void add_all(const std::string& name, const Setting& setting) {
 }  // namespace
 
 static const bool added = [] {
-  for (const Shape& shape : {Shape{4, 3, 5, 7}, Shape{2, 9, 9, 2}, Shape{3, 1, 1, 129}, Shape{1, 2, 2, 128},
-                             Shape{5, 127}, Shape{2, 12, 11, 1}, Shape{2, 3, 3, 264}}) {
+  // The last three make more than one part of the rows.
+  for (const Shape& shape :
+       {Shape{4, 3, 5, 7}, Shape{2, 9, 9, 2}, Shape{3, 1, 1, 129}, Shape{1, 2, 2, 128}, Shape{5, 127},
+        Shape{2, 12, 11, 1}, Shape{2, 3, 3, 264}, Shape{3, 12, 13, 7}, Shape{2, 9, 9, 129}, Shape{2, 8, 9, 264}}) {
     add_all(to_string(shape), {shape});
   }
   for (Activation activation : {Activation::relu, Activation::relu6, Activation::silu, Activation::tanh}) {

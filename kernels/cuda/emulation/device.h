@@ -26,7 +26,8 @@
 // The caller's place, for messages.
 #define FER_CALLER int line = __builtin_LINE(), const char *file = __builtin_FILE()
 
-namespace fer::cuda::inline emulated {
+namespace fer::cuda {
+inline namespace emulated {
 
 using std::max;
 using std::min;
@@ -94,6 +95,7 @@ T atomicCAS(T* address, std::type_identity_t<T> expected, std::type_identity_t<T
   return expected;
 }
 
-}  // namespace fer::cuda::inline emulated
+}  // namespace emulated
+}  // namespace fer::cuda
 
 // NOLINTEND(bugprone-reserved-identifier, bugprone-macro-parentheses, readability-identifier-naming)

@@ -13,12 +13,14 @@
 #include "kernels/cuda/emulation/sanitizer.h"
 #include "tensor/error.h"
 
-namespace fer::cuda::inline emulated {
+namespace fer::cuda {
+inline namespace emulated {
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
-}  // namespace fer::cuda::inline emulated
+}  // namespace emulated
+}  // namespace fer::cuda
 
 namespace fer::emulation {
 
