@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "tensor/host_device.h"
 #include "tensor/view.h"
 
 namespace fer {
@@ -22,9 +23,9 @@ void activation_backward(Activation activation, View<const T> saved, View<const 
 
 // f(x) and f'(x) of one element, both from x: what fused kernels call.
 template <Activation activation, class T>
-T activation_value(T x);
+FER_HOST_DEVICE T activation_value(T x);
 template <Activation activation, class T>
-T activation_slope(T x);
+FER_HOST_DEVICE T activation_slope(T x);
 
 }  // namespace fer
 

@@ -9,7 +9,7 @@ namespace fer {
 
 // NaN passes through relu and relu6 as it does in PyTorch: comparisons are written so that it does.
 template <Activation activation, class T>
-inline T activation_value(T x) {
+FER_HOST_DEVICE inline T activation_value(T x) {
   if constexpr (activation == Activation::relu) {
     return x < T(0) ? T(0) : x;
   } else if constexpr (activation == Activation::relu6) {
@@ -26,7 +26,7 @@ inline T activation_value(T x) {
 }
 
 template <Activation activation, class T>
-inline T activation_slope(T x) {
+FER_HOST_DEVICE inline T activation_slope(T x) {
   if constexpr (activation == Activation::relu) {
     return x > T(0) ? T(1) : T(0);
   } else if constexpr (activation == Activation::relu6) {
@@ -42,6 +42,18 @@ inline T activation_slope(T x) {
     return T(1) - t * t;
   } else {
     return T(1);
+  }
+}
+
+// f' from what activation_backward is given: the result y, or x for silu.
+template <Activation activation, class T>
+FER_HOST_DEVICE inline T activation_slope_from_saved(T saved) {
+  if constexpr (activation == Activation::sigmoid) {
+    return saved * (T(1) - saved);
+  } else if constexpr (activation == Activation::tanh) {
+    return T(1) - saved * saved;
+  } else {
+    return activation_slope<activation>(saved);  // relu and relu6: the same from y as from x
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/context.h"
+#include "tensor/host_device.h"
 #include "tensor/philox.h"
 #include "tensor/view.h"
 
@@ -34,8 +35,11 @@ struct AugmentDraw {
 };
 
 // Drawn from blocks 4n … 4n + 3 of `random`: the same for an image at place n whatever the batch's size and type.
-AugmentDraw draw_augmentation(const AugmentParams& params, const Philox& random, int64_t n, int64_t height,
-                              int64_t width);
+FER_HOST_DEVICE AugmentDraw draw_augmentation(const AugmentParams& params, const Philox& random, int64_t n,
+                                              int64_t height, int64_t width);
+
+// What an erased pixel of image n becomes, in [0,1); `pixels` in an image.
+FER_HOST_DEVICE float augmentation_noise(const Philox& random, int64_t n, int64_t pixels, int64_t pixel);
 
 // y [N,H,W,C] from x of the same shape, all channels of an image alike: bilinear resampling (outside the image the
 // nearest edge pixel), then contrast and brightness, then erasing (random noise in [0,1)). Overwrites; not in place.
@@ -43,3 +47,5 @@ template <class T>
 void augment_forward(const AugmentParams& params, const Philox& random, View<const T> x, View<T> y);
 
 }  // namespace fer
+
+#include "kernels/augment_inline.h"

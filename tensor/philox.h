@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <numbers>
 
+#include "tensor/host_device.h"
+
 namespace fer {
 
 // The i-th block of four 32-bit numbers is a pure function of (seed, stream, step, i): the same on every device, in
@@ -13,13 +15,13 @@ namespace fer {
 // step.
 class Philox {
  public:
-  Philox(uint64_t seed, uint32_t stream, uint64_t step = 0)
+  FER_HOST_DEVICE Philox(uint64_t seed, uint32_t stream, uint64_t step = 0)
       : key_{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)},
         high_{stream, static_cast<uint32_t>(step)},
         step_high_(static_cast<uint32_t>(step >> 32)) {}
 
   // Numbers 4i … 4i + 3 of the stream.
-  std::array<uint32_t, 4> block(uint64_t i) const {
+  FER_HOST_DEVICE std::array<uint32_t, 4> block(uint64_t i) const {
     // A step above 2^32 folds into the key, so that no two (step, i) pairs share a counter.
     std::array<uint32_t, 4> counter{static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), high_[0], high_[1]};
     std::array<uint32_t, 2> key{key_[0], key_[1] ^ step_high_};
@@ -35,12 +37,12 @@ class Philox {
   }
 
   // Number i of the stream.
-  uint32_t bits(uint64_t i) const { return block(i / 4)[i % 4]; }
+  FER_HOST_DEVICE uint32_t bits(uint64_t i) const { return block(i / 4)[i % 4]; }
 
   // Number i as a uniform in [0, 1) with 24 random bits.
-  float uniform(uint64_t i) const { return to_uniform(bits(i)); }
+  FER_HOST_DEVICE float uniform(uint64_t i) const { return to_uniform(bits(i)); }
 
-  static float to_uniform(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+  FER_HOST_DEVICE static float to_uniform(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
 
   // Standard normal i, by Box-Muller from numbers 2i and 2i + 1.
   float normal(uint64_t i) const {

@@ -8,18 +8,6 @@ namespace {
 
 constexpr int64_t grain = 1 << 14;
 
-// f' from what was saved: the result y, or x for silu.
-template <Activation activation, class T>
-T slope_from_saved(T saved) {
-  if constexpr (activation == Activation::sigmoid) {
-    return saved * (T(1) - saved);
-  } else if constexpr (activation == Activation::tanh) {
-    return T(1) - saved * saved;
-  } else {
-    return activation_slope<activation>(saved);  // relu and relu6: the same from y as from x
-  }
-}
-
 }  // namespace
 
 std::string_view name_of(Activation activation) {
@@ -43,7 +31,7 @@ void activation_backward(Activation activation, View<const T> saved, View<const 
   with_activation(activation, [&](auto a) {
     parallel_for(dx.size(), grain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        dx.data[i] = dy.data[i] * slope_from_saved<a.value>(saved.data[i]);
+        dx.data[i] = dy.data[i] * activation_slope_from_saved<a.value>(saved.data[i]);
       }
     });
   });

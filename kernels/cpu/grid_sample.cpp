@@ -1,9 +1,9 @@
 #include "kernels/grid_sample.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/cpu/few_channels.h"
+#include "kernels/grid_sample_corners.h"
 #include "tensor/parallel.h"
 
 namespace fer {
@@ -11,52 +11,6 @@ namespace fer {
 namespace {
 
 constexpr int64_t row_grain = 16;
-
-// Coordinate in [-1, 1] of the centre of output pixel `at` of `count`.
-template <class T>
-T coordinate(int64_t at, int64_t count) {
-  return static_cast<T>(2 * at + 1 - count) / static_cast<T>(count);
-}
-
-// The four input pixels about a point, in nw, ne, sw, se order. Arithmetic is in PyTorch's order, since a point that
-// falls on a pixel's centre up to rounding takes its gradient from one side or the other.
-template <class T>
-struct Corners {
-  // False when every corner lies outside (also for NaN coordinates).
-  bool find(const T* theta, T u, T v, int64_t height, int64_t width, int64_t channels) {
-    const T x = position(theta, u, v, width), y = position(theta + 3, u, v, height);
-    if (!(x >= T(-1) && x < static_cast<T>(width) && y >= T(-1) && y < static_cast<T>(height))) {
-      return false;
-    }
-    const T left = std::floor(x), top = std::floor(y);
-    right_share = x - left;
-    lower_share = y - top;
-    const auto column = static_cast<int64_t>(left), row = static_cast<int64_t>(top);
-    const bool columns[2] = {column >= 0, column + 1 < width}, rows[2] = {row >= 0, row + 1 < height};
-    for (int corner = 0; corner < 4; ++corner) {
-      const int right = corner % 2, low = corner / 2;
-      offset[corner] = columns[right] && rows[low] ? ((row + low) * width + column + right) * channels : -1;
-    }
-    return true;
-  }
-
-  T weight(int corner) const {
-    return (corner % 2 ? right_share : 1 - right_share) * (corner / 2 ? lower_share : 1 - lower_share);
-  }
-  // d weight / d x and d weight / d y.
-  T x_slope(int corner) const { return (corner % 2 ? T(1) : T(-1)) * (corner / 2 ? lower_share : 1 - lower_share); }
-  T y_slope(int corner) const { return (corner / 2 ? T(1) : T(-1)) * (corner % 2 ? right_share : 1 - right_share); }
-
-  int64_t offset[4];  // in the image; -1 outside
-  T right_share, lower_share;
-
- private:
-  // Input pixel that one row of theta maps (u, v, 1) to.
-  static T position(const T* theta, T u, T v, int64_t size) {
-    const T normalised = std::fma(theta[1], v, theta[0] * u) + theta[2];
-    return std::fma(normalised + 1, static_cast<T>(size) / 2, T(-0.5));
-  }
-};
 
 // dx and dtheta of one sample, either null.
 template <class T, class Channels>
@@ -68,10 +22,10 @@ void sample_backward(const T* x, const T* theta, const T* dy, const Shape& input
   }
   double sums[6] = {};  // of d/dx times (u, v, 1), and of d/dy
   for (int64_t i = 0; i < height; ++i) {
-    const T v = coordinate<T>(i, height);
+    const T v = grid_coordinate<T>(i, height);
     for (int64_t j = 0; j < width; ++j, dy += channels()) {
-      const T u = coordinate<T>(j, width);
-      Corners<T> corners;
+      const T u = grid_coordinate<T>(j, width);
+      GridSampleCorners<T> corners;
       if (!corners.find(theta, u, v, input_height, input_width, channels())) {
         continue;
       }
@@ -118,12 +72,13 @@ void affine_grid_sample_forward(View<const T> x, View<const T> theta, View<T> y)
       for (int64_t row = begin; row < end; ++row) {
         const int64_t n = row / height;
         const T* source = x.data + n * image;
-        const T v = coordinate<T>(row % height, height);
+        const T v = grid_coordinate<T>(row % height, height);
         T* result = y.data + row * width * channels();
         for (int64_t j = 0; j < width; ++j, result += channels()) {
           std::fill_n(result, channels(), T(0));
-          Corners<T> corners;
-          if (!corners.find(theta.data + 6 * n, coordinate<T>(j, width), v, input_height, input_width, channels())) {
+          GridSampleCorners<T> corners;
+          if (!corners.find(theta.data + 6 * n, grid_coordinate<T>(j, width), v, input_height, input_width,
+                            channels())) {
             continue;
           }
           for (int corner = 0; corner < 4; ++corner) {

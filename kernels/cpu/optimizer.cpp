@@ -1,9 +1,9 @@
 #include "kernels/optimizer.h"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 
+#include "kernels/optimizer_rules.h"
 #include "tensor/parallel.h"
 
 namespace fer {
@@ -34,115 +34,6 @@ void for_each_element(std::span<const int64_t> offsets, const OptimizerTensors& 
       }
       begin += count;
     }
-  });
-}
-
-// What changes from step to step, in double, and the hyperparameters in the elements' type.
-template <class T>
-struct Scalars {
-  Scalars(const OptimizerParams& params, double learning_rate, double step)
-      : rate(static_cast<T>(learning_rate)),
-        decay(static_cast<T>(params.weight_decay)),
-        beta1(static_cast<T>(params.beta1)),
-        beta2(static_cast<T>(params.beta2)),
-        one_minus_beta1(static_cast<T>(1 - params.beta1)),
-        one_minus_beta2(static_cast<T>(1 - params.beta2)),
-        epsilon(static_cast<T>(params.epsilon)),
-        correction1(1 - std::pow(params.beta1, step)),
-        correction2(1 - std::pow(params.beta2, step)) {}
-
-  // Decays the running averages towards g and its square.
-  void average(T g, T& m, T& v) const {
-    m = m * beta1 + one_minus_beta1 * g;
-    v = v * beta2 + one_minus_beta2 * g * g;
-  }
-
-  T rate, decay, beta1, beta2, one_minus_beta1, one_minus_beta2, epsilon;
-  double correction1, correction2;
-};
-
-template <class T>
-void sgd(const OptimizerParams& params, const Scalars<T>& s, std::span<const int64_t> offsets,
-         const OptimizerTensors& tensors) {
-  if (params.momentum == 0) {
-    for_each_element<T, false, false>(offsets, tensors, [=](T& p, T g, T&, T&) { p -= s.rate * (g + s.decay * p); });
-    return;
-  }
-  // PyTorch's first buffer is the gradient itself, which a buffer of zeros gives too (there is no dampening).
-  const T momentum = static_cast<T>(params.momentum);
-  const T gradient_share = params.nesterov ? T(1) : T(0);
-  const T buffer_share = params.nesterov ? momentum : T(1);
-  for_each_element<T, true, false>(offsets, tensors, [=](T& p, T g, T& m, T&) {
-    g += s.decay * p;
-    m = momentum * m + g;
-    p -= s.rate * (gradient_share * g + buffer_share * m);
-  });
-}
-
-template <class T>
-void adam(const OptimizerParams& params, const Scalars<T>& s, double learning_rate, std::span<const int64_t> offsets,
-          const OptimizerTensors& tensors) {
-  const bool decoupled = params.kind == OptimizerKind::adamw;
-  const T keep = static_cast<T>(decoupled ? 1 - learning_rate * params.weight_decay : 1.0);
-  const T decay = decoupled ? T(0) : s.decay;
-  const T step_size = static_cast<T>(learning_rate / s.correction1);
-  const T root = static_cast<T>(std::sqrt(s.correction2));
-  for_each_element<T, true, true>(offsets, tensors, [=](T& p, T g, T& m, T& v) {
-    const T weight = p * keep;
-    s.average(g + decay * p, m, v);
-    p = weight - step_size * (m / (std::sqrt(v) / root + s.epsilon));
-  });
-}
-
-template <class T>
-void nadam(const OptimizerParams& params, const Scalars<T>& s, double learning_rate, double step, double& product,
-           std::span<const int64_t> offsets, const OptimizerTensors& tensors) {
-  const auto momentum = [&](double t) { return params.beta1 * (1 - 0.5 * std::pow(0.96, t * params.momentum_decay)); };
-  const double now = momentum(step), next = momentum(step + 1);
-  product = (step == 1 ? 1.0 : product) * now;
-  const T gradient_rate = static_cast<T>(learning_rate * (1 - now) / (1 - product));
-  // The product up to the next step has one factor `now` too many in PyTorch before 2.0, and so here: its steps are
-  // what the golden values pin down. Dozat's paper and later PyTorch have product * next.
-  const T average_rate = static_cast<T>(learning_rate * next / (1 - product * now * next));
-  const T correction = static_cast<T>(s.correction2);
-  for_each_element<T, true, true>(offsets, tensors, [=](T& p, T g, T& m, T& v) {
-    g += s.decay * p;
-    s.average(g, m, v);
-    const T denominator = std::sqrt(v / correction) + s.epsilon;
-    p = (p - gradient_rate * (g / denominator)) - average_rate * (m / denominator);
-  });
-}
-
-template <class T>
-void radam(const OptimizerParams& params, const Scalars<T>& s, double learning_rate, double step,
-           std::span<const int64_t> offsets, const OptimizerTensors& tensors) {
-  const double longest = 2 / (1 - params.beta2) - 1;
-  const double length = longest - 2 * step * std::pow(params.beta2, step) / s.correction2;
-  const T step_size = static_cast<T>(learning_rate / s.correction1);
-  if (length > 5) {
-    const double rectification =
-        std::sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
-    const T factor = static_cast<T>(rectification * std::sqrt(s.correction2));
-    for_each_element<T, true, true>(offsets, tensors, [=](T& p, T g, T& m, T& v) {
-      s.average(g + s.decay * p, m, v);
-      p -= step_size * m * (factor / (std::sqrt(v) + s.epsilon));
-    });
-  } else {
-    for_each_element<T, true, true>(offsets, tensors, [=](T& p, T g, T& m, T& v) {
-      s.average(g + s.decay * p, m, v);
-      p -= step_size * m;
-    });
-  }
-}
-
-template <class T>
-void rmsprop(const OptimizerParams& params, const Scalars<T>& s, std::span<const int64_t> offsets,
-             const OptimizerTensors& tensors) {
-  const T alpha = static_cast<T>(params.alpha), one_minus_alpha = static_cast<T>(1 - params.alpha);
-  for_each_element<T, false, true>(offsets, tensors, [=](T& p, T g, T&, T& v) {
-    g += s.decay * p;
-    v = v * alpha + one_minus_alpha * g * g;
-    p -= s.rate * (g / (std::sqrt(v) + s.epsilon));
   });
 }
 
@@ -180,20 +71,11 @@ void optimizer_update(const OptimizerParams& params, double learning_rate, View<
                       std::span<const int64_t> offsets, const OptimizerTensors& tensors) {
   const double step = state.data[0] + 1;
   state.data[0] = step;
-  const Scalars<T> scalars(params, learning_rate, step);
-  switch (params.kind) {
-    case OptimizerKind::sgd:
-      return sgd(params, scalars, offsets, tensors);
-    case OptimizerKind::adam:
-    case OptimizerKind::adamw:
-      return adam(params, scalars, learning_rate, offsets, tensors);
-    case OptimizerKind::nadam:
-      return nadam(params, scalars, learning_rate, step, state.data[1], offsets, tensors);
-    case OptimizerKind::radam:
-      return radam(params, scalars, learning_rate, step, offsets, tensors);
-    case OptimizerKind::rmsprop:
-      return rmsprop(params, scalars, offsets, tensors);
-  }
+  with_optimizer_rule<T>(params, [&](auto type) {
+    using Rule = typename decltype(type)::type;
+    const Rule rule(params, learning_rate, step, state.data[1]);
+    for_each_element<T, Rule::first, Rule::second>(offsets, tensors, rule);
+  });
 }
 
 template void optimizer_update<float>(const OptimizerParams&, double, View<double>, std::span<const int64_t>,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/few_channels.h"
+#include "kernels/resize_tap.h"
 #include "tensor/parallel.h"
 
 namespace fer {
@@ -11,41 +12,23 @@ namespace {
 
 constexpr int64_t row_grain = 16;
 
-// The two input pixels of one output pixel along one axis.
-template <class T>
-struct Tap {
-  // Positions in double: in float, those far from the origin would cost the shares digits.
-  Tap(int64_t at, double step, int64_t input) {
-    const double position = std::max((static_cast<double>(at) + 0.5) * step - 0.5, 0.0);
-    low = std::min(static_cast<int64_t>(position), input - 1);
-    high = std::min(low + 1, input - 1);
-    high_share = static_cast<T>(position - static_cast<double>(low));
-    low_share = 1 - high_share;
-  }
-
-  int64_t low, high;
-  T low_share, high_share;
-};
-
-double step_of(int64_t input, int64_t output) { return static_cast<double>(input) / static_cast<double>(output); }
-
 }  // namespace
 
 template <class T>
 void resize_bilinear_forward(View<const T> x, View<T> y) {
   const int64_t input_height = x[1], input_width = x[2], height = y[1], width = y[2];
-  const double y_step = step_of(input_height, height), x_step = step_of(input_width, width);
+  const double y_step = resize_step(input_height, height), x_step = resize_step(input_width, width);
   with_channels(x[3], [&](auto channels) {
     parallel_for(y[0] * height, row_grain, [&](int64_t begin, int64_t end) {
       const int64_t row_size = input_width * channels();
       T* result = y.data + begin * width * channels();
       for (int64_t row = begin; row < end; ++row) {
-        const Tap<T> v(row % height, y_step, input_height);
+        const ResizeTap<T> v(row % height, y_step, input_height);
         const T* image = x.data + row / height * input_height * row_size;
         const T* upper = image + v.low * row_size;
         const T* lower = image + v.high * row_size;
         for (int64_t j = 0; j < width; ++j, result += channels()) {
-          const Tap<T> u(j, x_step, input_width);
+          const ResizeTap<T> u(j, x_step, input_width);
           const int64_t left = u.low * channels(), right = u.high * channels();
 #pragma omp simd
           for (int64_t c = 0; c < channels(); ++c) {
@@ -61,19 +44,19 @@ void resize_bilinear_forward(View<const T> x, View<T> y) {
 template <class T>
 void resize_bilinear_backward(View<const T> dy, View<T> dx) {
   const int64_t input_height = dx[1], input_width = dx[2], height = dy[1], width = dy[2];
-  const double y_step = step_of(input_height, height), x_step = step_of(input_width, width);
+  const double y_step = resize_step(input_height, height), x_step = resize_step(input_width, width);
   with_channels(dx[3], [&](auto channels) {
     const int64_t row_size = input_width * channels();
     parallel_for(dx[0], 1, [&](int64_t begin, int64_t end) {  // by samples: nobody else adds to a sample's dx
       std::fill(dx.data + begin * input_height * row_size, dx.data + end * input_height * row_size, T(0));
       const T* gradient = dy.data + begin * height * width * channels();
       for (int64_t row = begin * height; row < end * height; ++row) {
-        const Tap<T> v(row % height, y_step, input_height);
+        const ResizeTap<T> v(row % height, y_step, input_height);
         T* image = dx.data + row / height * input_height * row_size;
         T* upper = image + v.low * row_size;
         T* lower = image + v.high * row_size;
         for (int64_t j = 0; j < width; ++j, gradient += channels()) {
-          const Tap<T> u(j, x_step, input_width);
+          const ResizeTap<T> u(j, x_step, input_width);
           const int64_t left = u.low * channels(), right = u.high * channels();
           // One corner after another: at the border two of them are one pixel.
           const auto add = [&](T* pixel, T share) {

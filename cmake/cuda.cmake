@@ -1,0 +1,47 @@
+# The hand-written CUDA kernels: by nvcc into a library that is opened when a GPU is asked for, and by the C++ compiler
+# into one that runs them on the CPU, for tests. The second needs only CUDA's headers.
+file(GLOB cuda_sources CONFIGURE_DEPENDS kernels/cuda/*.cu)
+file(GLOB emulation_sources CONFIGURE_DEPENDS kernels/cuda/emulation/*.cpp)
+
+find_program(FER_NVCC nvcc PATHS /usr/local/cuda/bin)
+get_filename_component(nvcc_folder "${FER_NVCC}" DIRECTORY)
+find_path(FER_CUDA_HEADERS cuda_bf16.h HINTS ${nvcc_folder}/../include PATHS /usr/local/cuda/include)
+
+if(FER_CUDA STREQUAL "ON" AND NOT FER_NVCC)
+  message(FATAL_ERROR "FER_CUDA is ON, but there is no nvcc; put it on the PATH or set FER_NVCC")
+elseif(NOT FER_CUDA STREQUAL "OFF" AND FER_NVCC AND NOT FER_SANITIZE)
+  set(CMAKE_CUDA_COMPILER ${FER_NVCC})
+  set(CMAKE_CUDA_ARCHITECTURES ${FER_CUDA_ARCHITECTURES})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
+  enable_language(CUDA)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")  # CMake 3.25 does not know that nvcc has it
+  # The few functions that kernels' launchers need of tensor/ are compiled in, so that the library stands alone.
+  add_library(fer_cuda SHARED ${cuda_sources} tensor/shape.cpp tensor/dtype.cpp)
+  target_include_directories(fer_cuda PRIVATE ${PROJECT_SOURCE_DIR})
+  set_target_properties(fer_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
+  target_link_options(fer_cuda PRIVATE -Wl,--no-undefined)
+  # 554: a View<const T> has a conversion to itself.
+  target_compile_options(fer_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Werror=all-warnings;\
+-diag-suppress=554;-Xcompiler=-Wall,-Wextra>")
+endif()
+
+if(FER_CUDA_HEADERS)
+  add_library(fer_cuda_emulated STATIC ${emulation_sources})
+  target_compile_definitions(fer_cuda_emulated PUBLIC FER_CUDA_EMULATED)
+  target_include_directories(fer_cuda_emulated SYSTEM PUBLIC ${FER_CUDA_HEADERS})
+  target_link_libraries(fer_cuda_emulated PUBLIC fer_kernels)
+  if(FER_SANITIZE MATCHES thread)  # whose threads are the fibers that these files switch between
+    set_source_files_properties(${emulation_sources} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread
+                                COMPILE_DEFINITIONS FER_TSAN)
+  endif()
+  # -O1: the tests are quick enough with it, and optimising every kernel takes minutes. The pragmas: unroll. Of closures
+  # that are passed on g++ 12 warns falsely that they may be uninitialised.
+  target_compile_options(fer_cuda_emulated PRIVATE -O1 -Wno-unknown-pragmas -Wno-maybe-uninitialized)
+  # The C++ compiler is shown each .cu through a .cpp that includes it.
+  foreach(source ${cuda_sources})
+    get_filename_component(name ${source} NAME_WE)
+    set(wrapper ${PROJECT_BINARY_DIR}/cuda_emulated/${name}.cpp)
+    file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${source}\"\n" @ONLY)
+    target_sources(fer_cuda_emulated PRIVATE ${wrapper})
+  endforeach()
+endif()
