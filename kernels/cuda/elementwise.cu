@@ -44,6 +44,13 @@ struct SignStep {
   __device__ float operator()(float x, float g) const { return clamped(x + epsilon * sign_of(g), low, high); }
 };
 
+struct BallStep {
+  float epsilon, radius;
+  __device__ float operator()(float x, float origin, float g) const {
+    return clamped(clamped(x + epsilon * sign_of(g), origin - radius, origin + radius), 0, 1);
+  }
+};
+
 struct Same {
   __device__ float operator()(float x) const { return x; }
 };
@@ -131,6 +138,13 @@ void sign_step(double epsilon, double low, double high, View<const T> x, View<co
 }
 
 template <class T>
+void ball_step(double epsilon, double radius, View<const T> x, View<const T> origin, View<const T> g, View<T> y,
+               Stream stream, bool reference) {
+  const BallStep step{static_cast<float>(epsilon), static_cast<float>(radius)};
+  map("ball_step", stream, step, y, reference, x.data, origin.data, g.data);
+}
+
+template <class T>
 void sign_steps(View<const float> epsilons, double low, double high, View<const T> x, View<const T> g, View<T> y,
                 Stream stream) {
   constexpr int64_t threads = 256;
@@ -169,17 +183,18 @@ void convert(View<const From> x, View<To> y, Stream stream, bool reference) {
   map("convert", stream, Same{}, y, reference, x.data);
 }
 
-#define FER_INSTANTIATE(T)                                                                                    \
-  template void add_forward(View<const T>, View<const T>, View<T>, Stream, bool);                             \
-  template void multiply_forward(View<const T>, View<const T>, View<T>, Stream, bool);                        \
-  template void scale_forward(double, View<const T>, View<T>, Stream, bool);                                  \
-  template void sign_forward(View<const T>, View<T>, Stream, bool);                                           \
-  template void clamp_forward(double, double, View<const T>, View<T>, Stream, bool);                          \
-  template void clamp_backward(double, double, View<const T>, View<const T>, View<T>, Stream, bool);          \
-  template void sign_step(double, double, double, View<const T>, View<const T>, View<T>, Stream, bool);       \
-  template void sign_steps(View<const float>, double, double, View<const T>, View<const T>, View<T>, Stream); \
-  template void sum_forward(View<const T>, View<T>, std::byte*, Stream);                                      \
-  template void fill(T, View<T>, Stream);                                                                     \
+#define FER_INSTANTIATE(T)                                                                                     \
+  template void add_forward(View<const T>, View<const T>, View<T>, Stream, bool);                              \
+  template void multiply_forward(View<const T>, View<const T>, View<T>, Stream, bool);                         \
+  template void scale_forward(double, View<const T>, View<T>, Stream, bool);                                   \
+  template void sign_forward(View<const T>, View<T>, Stream, bool);                                            \
+  template void clamp_forward(double, double, View<const T>, View<T>, Stream, bool);                           \
+  template void clamp_backward(double, double, View<const T>, View<const T>, View<T>, Stream, bool);           \
+  template void sign_step(double, double, double, View<const T>, View<const T>, View<T>, Stream, bool);        \
+  template void ball_step(double, double, View<const T>, View<const T>, View<const T>, View<T>, Stream, bool); \
+  template void sign_steps(View<const float>, double, double, View<const T>, View<const T>, View<T>, Stream);  \
+  template void sum_forward(View<const T>, View<T>, std::byte*, Stream);                                       \
+  template void fill(T, View<T>, Stream);                                                                      \
   template void broadcast(View<const T>, View<T>, Stream);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(bf16)

@@ -28,8 +28,11 @@ void clamp_backward(double low, double high, View<const T> x, View<const T> dy, 
 template <class T>
 void sign_step(double epsilon, double low, double high, View<const T> x, View<const T> g, View<T> y, Stream stream,
                bool reference = false);
+template <class T>
+void ball_step(double epsilon, double radius, View<const T> x, View<const T> origin, View<const T> g, View<T> y,
+               Stream stream, bool reference = false);
 
-// The same for many epsilons, read on the device, from one gradient: y [E,...] for x and g [...].
+// sign_step for many epsilons, read on the device, from one gradient: y [E,...] for x and g [...].
 template <class T>
 void sign_steps(View<const float> epsilons, double low, double high, View<const T> x, View<const T> g, View<T> y,
                 Stream stream);

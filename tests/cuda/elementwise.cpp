@@ -46,6 +46,12 @@ static const bool added = [] {
         sign_step<double>(0.125, -0.75, 0.75, x.host, g.host, y.host);
         trial.run([&](cuda::Stream s) { cuda::sign_step<T>(0.125, -0.75, 0.75, x, g, y, s, reference); });
       });
+      add_kernel_case("ball_step" + name, [=]<class T>(Trial& trial, T) {
+        const auto x = trial.input<T>(shape), origin = trial.input<T>(shape, 0, 1), g = trial.input<T>(shape);
+        const auto y = trial.output<T>(shape);
+        ball_step<double>(0.125, 0.25, x.host, origin.host, g.host, y.host);
+        trial.run([&](cuda::Stream s) { cuda::ball_step<T>(0.125, 0.25, x, origin, g, y, s, reference); });
+      });
       add_kernel_case("convert" + name, [=]<class T>(Trial& trial, T) {
         using Other = std::conditional_t<std::is_same_v<T, float>, cuda::bf16, float>;
         const auto x = trial.input<T>(shape);

@@ -4,8 +4,10 @@
 #include "kernels/augment.h"
 #include "kernels/cuda/augment.h"
 #include "kernels/cuda/dropout.h"
+#include "kernels/cuda/random_uniform.h"
 #include "kernels/dropout.h"
 #include "kernels/pixels.h"
+#include "kernels/random_uniform.h"
 #include "tests/cuda/trial.h"
 
 namespace fer::test {
@@ -56,6 +58,15 @@ static const bool added = [] {
         decode_pixels<double>(x.host, y.host);
         trial.run([&](cuda::Stream s) { cuda::decode_pixels<T>(x, y, s, reference); });
       });
+      if (!reference) {
+        add_kernel_case("random_uniform" + name, [=]<class T>(Trial& trial, T) {
+          const RandomUniformParams params{.low = -0.25, .high = 0.5, .stream = 9};
+          const auto y = trial.output<T>({size});
+          random_uniform_forward<double>(params, step, y.host);
+          const StepContext* const context = on_device(trial);
+          trial.run([&](cuda::Stream s) { cuda::random_uniform_forward<T>(params, context, y, s); });
+        });
+      }
       add_kernel_case("gather" + name, [=]<class T>(Trial& trial, T) { gather<T>(trial, {5, size}, reference); });
       add_kernel_case("gather/u8" + name, [=]<class T>(Trial& trial, T) {
         gather<uint8_t>(trial, {4, size, 4}, reference);
