@@ -13,6 +13,7 @@ void add_eval_command(CLI::App& program);
 void add_attack_command(CLI::App& program);
 void add_bench_command(CLI::App& program);
 void add_report_command(CLI::App& program);
+void add_reproduce_command(CLI::App& program);
 
 // Thrown to end the program with exit status 130 after an interrupt was handled.
 struct Interrupted {};

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   fer::add_attack_command(program);
   fer::add_bench_command(program);
   fer::add_report_command(program);
+  fer::add_reproduce_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
