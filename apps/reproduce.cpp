@@ -22,11 +22,11 @@ using namespace reproduce;
 Paper known_paper(const std::string& number) {
   std::string known;
   for (size_t i = 0; i < declaration_count; ++i) {
-    Paper paper = parse_paper(nlohmann::json::parse(declarations[i]));
-    if (paper.number == number) {
-      return paper;
+    const nlohmann::json declared = nlohmann::json::parse(declarations[i]);
+    if (declared.value("paper", "") == number) {
+      return parse_paper(declared);
     }
-    known += (known.empty() ? "" : ", ") + paper.number;
+    known += (known.empty() ? "" : ", ") + declared.value("paper", "");
   }
   fail("reproduce: paper '", number, "' is none of ", known);
 }
