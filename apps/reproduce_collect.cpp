@@ -118,7 +118,7 @@ class Collector {
 
   std::string missing(const Step& step, size_t protocol) const {
     for (const Task& task : tasks_) {
-      if (task.step == &step && task.protocol == protocol && !task.missing.empty()) {
+      if (task.step == &step && (task.protocol == protocol || step.command == "data") && !task.missing.empty()) {
         return task.missing;
       }
     }

@@ -138,13 +138,6 @@ json joined(json options, const json& more) {
   return options;
 }
 
-std::string replaced(std::string text, const std::string& what, const std::string& by) {
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size()) {
-    text.replace(at, what.size(), by);
-  }
-  return text;
-}
-
 // Every string in it with {what} replaced.
 json replaced_in(json value, const std::string& what, const std::string& by) {
   if (value.is_string()) {
@@ -433,6 +426,13 @@ Table read_table(const Paper& paper, const json& declared) {
 }
 
 }  // namespace
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size()) {
+    text.replace(at, what.size(), by);
+  }
+  return text;
+}
 
 const Step* Paper::find_step(const std::string& name) const {
   const auto found = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.name == name; });

@@ -75,6 +75,9 @@ Paper parse_paper(const nlohmann::json& json);
 // them. `shorten` (0: not) is the most epochs.
 nlohmann::json step_options(const Step& step, size_t protocol, bool quick, int64_t shorten);
 
+// `text` with every `what` in it replaced.
+std::string replaced(std::string text, const std::string& what, const std::string& by);
+
 // The names of steps that a value refers to with @.
 std::vector<std::string> references(const nlohmann::json& options);
 

@@ -91,10 +91,7 @@ class Estimate {
     for (const size_t need : task.needs) {
       const Task& source = tasks_[need];
       if (source.step->command == "data") {
-        const Dataset dataset = open_dataset(source.output.string());
-        const Split split = make_split(dataset, {options.split, options.validation, options.seed, options.dedup});
-        counts = {static_cast<double>(split.train.size()), static_cast<double>(split.validation.size()),
-                  static_cast<double>(split.test.size()), static_cast<double>(dataset.size())};
+        counts = split_counts(source.output.string(), options);
       }
     }
     for (const size_t need : task.needs) {
@@ -114,6 +111,19 @@ class Estimate {
       counts.train = std::min(counts.train, static_cast<double>(options.limit));
     }
     return counts;
+  }
+
+  const Counts& split_counts(const std::string& file, const TrainOptions& options) {
+    const std::string key =
+        json{file, options.split, options.validation, options.seed, options.dedup}.dump();  // what a split depends on
+    const auto known = splits_.find(key);
+    if (known != splits_.end()) {
+      return known->second;
+    }
+    const Dataset dataset = open_dataset(file);
+    const Split split = make_split(dataset, {options.split, options.validation, options.seed, options.dedup});
+    return splits_[key] = {static_cast<double>(split.train.size()), static_cast<double>(split.validation.size()),
+                           static_cast<double>(split.test.size()), static_cast<double>(dataset.size())};
   }
 
   static TrainOptions described(json options) {
@@ -153,6 +163,7 @@ class Estimate {
 
   const std::vector<Task>& tasks_;
   MachineLimits limits_;
+  std::map<std::string, Counts> splits_;
   std::vector<Counts> counts_;
   std::map<std::string, double> measured_;
 };
