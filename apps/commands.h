@@ -16,6 +16,7 @@ void add_predict_command(CLI::App& program);
 void add_bench_command(CLI::App& program);
 void add_export_command(CLI::App& program);
 void add_report_command(CLI::App& program);
+void add_reproduce_command(CLI::App& program);
 
 // Thrown to end the program with exit status 130 after an interrupt was handled.
 struct Interrupted {};

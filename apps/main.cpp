@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   fer::add_bench_command(program);
   fer::add_export_command(program);
   fer::add_report_command(program);
+  fer::add_reproduce_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
