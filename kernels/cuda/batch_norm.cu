@@ -5,6 +5,13 @@
 namespace fer::cuda {
 inline namespace FER_CUDA_BUILD {
 
+// What the second kernel of training is given for every channel.
+struct TrainingChannels {
+  float epsilon, momentum;
+  const float *gamma, *beta;
+  float *running_mean, *running_var, *mean, *inverse_std;  // the last two may be null
+};
+
 namespace {
 
 constexpr int64_t apply_rows = 4;  // of one thread, when there are enough blocks
@@ -23,13 +30,6 @@ __global__ void __launch_bounds__(channel_threads)
   }
   write_part(own, channels, parts, shared);
 }
-
-// What the second kernel of training is given for every channel.
-struct TrainingChannels {
-  float epsilon, momentum;
-  const float *gamma, *beta;
-  float *running_mean, *running_var, *mean, *inverse_std;  // the last two may be null
-};
 
 // Channel c's mean and gamma / std from all parts; `writes` for the one block that keeps the statistics.
 __device__ void merge_parts(const TrainingChannels& given, const PartMoments& parts, int part_count, int channels,
