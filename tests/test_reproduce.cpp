@@ -236,7 +236,7 @@ TEST_CASE("reproduce: Ctrl-C leaves all that a second run needs") {
   json paper = small_paper();
   paper["defaults"]["train"]["epochs"] = 120;
   const Bench bench(paper), whole(paper);
-  Program stopped(bench.command("900/1", {"--protocol", "paper"}));
+  RunningProgram stopped(bench.command("900/1", {"--protocol", "paper"}));
   REQUIRE(stopped.wait_for_error("epoch   2/120"));
   stopped.send(SIGINT);
   const ProgramResult first = stopped.finish();
