@@ -8,11 +8,8 @@ namespace {
 
 // A row of constants, one a channel.
 Value channel_constants(Graph& graph, DType dtype, const std::array<double, 3>& values) {
-  std::vector<Value> parts;
-  for (double value : values) {
-    parts.push_back(constant(graph, {dtype, {1}}, value));
-  }
-  return concat(parts);
+  const auto one = [&](double value) { return constant(graph, {dtype, {1}}, value); };
+  return concat(std::array{one(values[0]), one(values[1]), one(values[2])});
 }
 
 // (x - mean) / deviation of each channel.
