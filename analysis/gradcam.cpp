@@ -126,11 +126,8 @@ GradCam::GradCam(const Network& network, Shape image, const std::string& layer, 
   const Value logits = network.make(graph_)->forward(images_, Mode::evaluation);
   const int found = find_layer(graph_, layer);
   if (found < 0) {
-    std::string known;
-    for (const ConvolutionLayer& one : layers_of(graph_)) {
-      known += (known.empty() ? "" : ", ") + one.name;
-    }
-    fail("grad-cam: there is no layer '", layer, "' with a map; the convolutions are ", known);
+    fail("grad-cam: there is no layer '", layer, "' with a map; the convolutions are ",
+         comma_list(layers_of(graph_), &ConvolutionLayer::name));
   }
   activation_ = Value(&graph_, found);
   chosen_ = graph_.input("chosen", DType::f32, logits.shape());

@@ -80,11 +80,7 @@ std::string plain(const nlohmann::json& value) {
     return compact(value.get<double>());
   }
   if (value.is_array()) {
-    std::string text;
-    for (const nlohmann::json& item : value) {
-      text += (text.empty() ? "" : ", ") + plain(item);
-    }
-    return text;
+    return comma_list(value, plain);
   }
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -240,11 +240,7 @@ int32_t target_class(const AttackOptions& options, const std::vector<std::string
   }
   const auto found = std::find(classes.begin(), classes.end(), options.target);
   if (found == classes.end()) {
-    std::string known;
-    for (const std::string& name : classes) {
-      known += (known.empty() ? "" : ", ") + name;
-    }
-    fail("--target '", options.target, "' is none of ", known);
+    fail("--target '", options.target, "' is none of ", comma_list(classes));
   }
   return static_cast<int32_t>(found - classes.begin());
 }

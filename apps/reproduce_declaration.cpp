@@ -440,14 +440,12 @@ const Step* Paper::find_step(const std::string& name) const {
 }
 
 const Table& Paper::find_table(const std::string& id) const {
-  std::string known;
   for (const Table& table : tables) {
     if (table.id == id || table.id == "table" + id) {
       return table;
     }
-    known += (known.empty() ? "" : ", ") + table.id;
   }
-  fail("paper ", number, " has no table '", id, "'; there are ", known);
+  fail("paper ", number, " has no table '", id, "'; there are ", comma_list(tables, &Table::id));
 }
 
 Paper parse_paper(const json& declared) {

@@ -98,9 +98,11 @@ class TrainCommand {
 
   void run() {
     TrainOptions options;
+    std::optional<RunRecord> record;  // of the run that goes on
     if (resume_) {
       refuse_options_on_resume();
-      options = read_run_json(run_).options;
+      record = read_run_json(run_);
+      options = record->options;
     } else {
       options = merged();
       if (options.data.empty()) {
@@ -118,8 +120,8 @@ class TrainCommand {
     }
 
     const Dataset dataset = open_training_data(options);
-    Split split = resume_ ? read_run_json(folder).split
-                          : make_split(dataset, {options.split, options.validation, options.seed, options.dedup});
+    Split split =
+        record ? record->split : make_split(dataset, {options.split, options.validation, options.seed, options.dedup});
     split.train = draw_samples(std::move(split.train), options.limit, options.seed);
     const SavedModel model{options.model, model_options(options, static_cast<int64_t>(dataset.classes.size())),
                            dataset.classes};
@@ -132,7 +134,7 @@ class TrainCommand {
     Trainer trainer(options, network, find_model(options.model).head, to_metadata(model), dataset, split, folder);
     interrupted();  // from here on Ctrl-C leaves a checkpoint
     if (resume_) {
-      if (read_run_json(folder).digest != digest(dataset)) {
+      if (record->digest != digest(dataset)) {
         fail("--resume: ", options.data, " is not the data this run was made from");
       }
       trainer.resume();

@@ -29,15 +29,8 @@ std::string name_of(const Distortion& distortion) {
 
 std::vector<Distortion> parse_distortion(const std::string& text) {
   const auto refuse = [&] {
-    std::string known_styles, known_kinds;
-    for (const char* name : style_names) {
-      known_styles += std::string(known_styles.empty() ? "" : ", ") + name;
-    }
-    for (const char* name : kind_names) {
-      known_kinds += std::string(known_kinds.empty() ? "" : ", ") + name;
-    }
-    fail("distortion '", text, "': expected STYLE, STYLE/KIND or KIND with STYLE one of ", known_styles,
-         " and KIND one of ", known_kinds,
+    fail("distortion '", text, "': expected STYLE, STYLE/KIND or KIND with STYLE one of ", comma_list(style_names),
+         " and KIND one of ", comma_list(kind_names),
          "; imagenet-c and cifar-c take a severity, as in imagenet-c:3, and no "
          "occlusion");
   };

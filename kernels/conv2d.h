@@ -35,7 +35,8 @@ void conv2d_backward_data(const Conv2dParams& params, View<const T> w, View<cons
 template <class T>  // db may be null: the bias' gradient is not wanted
 void conv2d_backward_weight(const Conv2dParams& params, View<const T> x, View<const T> dy, View<T> dw, View<T> db);
 
-// The same in f32, made ready for fixed shapes, by oneDNN or by matrix products where those are faster. db of
+// The same in f32, made ready for fixed shapes, by oneDNN, by matrix products where those are faster, or
+// by register tiles (see cpu/conv2d_tiles.h). db of
 // PreparedConv2dBackwardWeight may be null even when prepared with a bias.
 using PreparedConv2dForward =
     Prepared<void(View<const float> x, View<const float> w, View<const float> b, View<float> y, std::byte* workspace)>;

@@ -58,14 +58,6 @@ Shape torch_shape(const Shape& ours) {
   }
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) {
-    text += (text.empty() ? "" : ", ") + name;
-  }
-  return text;
-}
-
 }  // namespace
 
 Tensor permuted(const Tensor& tensor, std::initializer_list<int> order) {
@@ -202,10 +194,11 @@ std::vector<std::string> load_weights(const TensorFile& file, Graph& graph, cons
     variables.set(record.name, from_torch_layout(record.name, tensor, record.type.shape));
   }
   if (!kept_head.empty()) {
-    notes.push_back("the classifier is replaced (" + why_head + "): " + joined(kept_head) + " keep their first values");
+    notes.push_back("the classifier is replaced (" + why_head + "): " + comma_list(kept_head) +
+                    " keep their first values");
   }
   if (!kept.empty()) {
-    notes.push_back("the file lacks, and first values are kept of: " + joined(kept));
+    notes.push_back("the file lacks, and first values are kept of: " + comma_list(kept));
   }
   return notes;
 }

@@ -97,14 +97,12 @@ Value normalised(Value x, Normalisation normalisation) {
 }
 
 const ModelEntry& find_model(std::string_view name) {
-  std::string known;
   for (const ModelEntry& entry : models()) {
     if (entry.name == name) {
       return entry;
     }
-    known += (known.empty() ? "" : ", ") + entry.name;
   }
-  fail("model: '", name, "' is none of ", known);
+  fail("model: '", name, "' is none of ", comma_list(models(), &ModelEntry::name));
 }
 
 bool ModelOptions::has(std::string_view part) const {
@@ -119,14 +117,12 @@ std::string_view name_of_choice(Choice choice) {
 template <class Choice>
 Choice choice_from(std::string_view name) {
   const auto& names = names_of(Choice{});
-  std::string known;
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i] == name) {
       return static_cast<Choice>(i);
     }
-    known += (known.empty() ? "" : ", ") + std::string(names[i]);
   }
-  fail("model: '", name, "' is none of ", known);
+  fail("model: '", name, "' is none of ", comma_list(names));
 }
 
 template std::string_view name_of_choice(Convention);
@@ -174,12 +170,8 @@ ModelOptions resolve(const ModelEntry& entry, ModelOptions options) {
   }
   for (const std::string& part : options.without) {
     if (std::find(entry.parts.begin(), entry.parts.end(), part) == entry.parts.end()) {
-      std::string known;
-      for (const std::string& one : entry.parts) {
-        known += (known.empty() ? "" : ", ") + one;
-      }
       fail("model ", entry.name, ": there is no part '", part, "' to leave out; ",
-           known.empty() ? "it has none that can be" : "it has " + known);
+           entry.parts.empty() ? "it has none that can be" : "it has " + comma_list(entry.parts));
     }
   }
   if (options.batch_norm_momentum > 1) {

@@ -165,11 +165,8 @@ Pretrained::Pretrained(const std::string& model, const std::string& weights) : m
       const std::string text = weights.substr(begin, end - begin);
       const auto part = named_part(text);
       if (part == backbones.end()) {
-        std::string known;
-        for (const Backbone& one : backbones) {
-          known += (known.empty() ? "" : ", ") + one.prefix + "=FILE";
-        }
-        fail("--weights: '", text, "' is no part of ", model, " and its file; ", known, " are");
+        fail("--weights: '", text, "' is no part of ", model, " and its file; ",
+             comma_list(backbones, [](const Backbone& one) { return one.prefix + "=FILE"; }), " are");
       }
       parts_.push_back({*part, weights_path(text.substr(part->prefix.size() + 1))});
       begin = end + 1;

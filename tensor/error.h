@@ -1,8 +1,10 @@
 // The one exception type of Ferrotype's public interface.
 #pragma once
 
+#include <functional>
 #include <sstream>
 #include <stdexcept>
+#include <string>
 
 namespace fer {
 
@@ -18,6 +20,18 @@ template <class... Parts>
   std::ostringstream text;
   (text << ... << parts);
   throw Error(text.str());
+}
+
+// "a, b, c": what a message lists. name_of(item) is streamed for every item.
+template <class Range, class Name = std::identity>
+std::string comma_list(const Range& items, Name&& name_of = {}) {
+  std::ostringstream text;
+  const char* separator = "";
+  for (const auto& item : items) {
+    text << separator << std::invoke(name_of, item);
+    separator = ", ";
+  }
+  return text.str();
 }
 
 }  // namespace fer

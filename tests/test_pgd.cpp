@@ -14,12 +14,12 @@ namespace fer::test {
 
 namespace {
 
-constexpr int64_t count = 11;
+constexpr int64_t image_count = 11;
 
 // An untrained network on small faces, and labels it agrees with.
 struct Setting {
   Network network = make_network("mobilenet_v2", {.size = 32}, 1);
-  Tensor images = unit_images(synthetic_faces(count, 4));
+  Tensor images = unit_images(synthetic_faces(image_count, 4));
   Shape shape{48, 48, 1};
   Tensor labels = agreed();
 
@@ -29,8 +29,8 @@ struct Setting {
 
   Tensor agreed() {
     const std::vector<float> rows = probabilities(images);
-    Tensor result(DType::i32, {count});
-    for (int64_t i = 0; i < count; ++i) {
+    Tensor result(DType::i32, {image_count});
+    for (int64_t i = 0; i < image_count; ++i) {
       const float* row = rows.data() + i * 7;
       result.data<int32_t>()[i] = static_cast<int32_t>(std::max_element(row, row + 7) - row);
     }
@@ -72,7 +72,7 @@ TEST_CASE("pgd: eps 0 gives the images back, and the clean predictions with them
   Setting setting;
   const AttackResult result = setting.run({.eps = 0, .restarts = 2});
   CHECK(same_bits(result.attacked, setting.images));
-  CHECK(std::count(result.success.begin(), result.success.end(), 0) == count);
+  CHECK(std::count(result.success.begin(), result.success.end(), 0) == image_count);
   CHECK(setting.probabilities(result.attacked) == setting.probabilities(setting.images));
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("pgd: stays in the ball and in [0,1], tells the truth, beats fgsm") {
   const auto once = setting.run({.eps = 0.004, .steps = 7, .seed = 5});
   const auto after_once = setting.probabilities(once.attacked);
   int better = 0;
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < image_count; ++i) {
     const auto k = static_cast<size_t>(i);
     const int32_t label = setting.labels.data<int32_t>()[i];
     const auto at = static_cast<size_t>(i * 7 + label);
@@ -110,7 +110,7 @@ TEST_CASE("pgd: stays in the ball and in [0,1], tells the truth, beats fgsm") {
     }
     better += after[at] < fgsm[at] + 1e-6f || result.success[k] != 0;
   }
-  CHECK(better >= count - 1);
+  CHECK(better >= image_count - 1);
 }
 
 TEST_CASE("pgd: targeted steps raise the target") {
@@ -120,7 +120,7 @@ TEST_CASE("pgd: targeted steps raise the target") {
   }
   const AttackResult result = setting.run({.eps = 0.05, .targeted = true});
   const auto before = setting.probabilities(setting.images), after = setting.probabilities(result.attacked);
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < image_count; ++i) {
     const int32_t label = setting.labels.data<int32_t>()[i];
     const auto at = static_cast<size_t>(i * 7 + label);
     CHECK(after[at] > before[at]);

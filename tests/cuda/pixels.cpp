@@ -8,6 +8,7 @@
 #include "kernels/dropout.h"
 #include "kernels/pixels.h"
 #include "kernels/random_uniform.h"
+#include "tests/cases/augment_cases.h"
 #include "tests/cuda/trial.h"
 
 namespace fer::test {
@@ -108,27 +109,7 @@ static const bool added = [] {
           });
     }
   }
-  const AugmentParams all{.rotation = 20,
-                          .shift = 0.2,
-                          .zoom = 0.2,
-                          .shear = 10,
-                          .flip = true,
-                          .brightness = 0.2,
-                          .contrast = 0.3,
-                          .erase = 0.5};
-  add_augment("none", {2, 5, 4, 1}, {});
-  add_augment("flip", {8, 5, 6, 1}, {.flip = true});
-  add_augment("rotation", {4, 9, 9, 1}, {.rotation = 30});
-  add_augment("shift", {4, 9, 7, 1}, {.shift = 0.5});
-  add_augment("brightness", {4, 9, 7, 1}, {.brightness = 0.5});
-  add_augment("contrast", {4, 9, 7, 3}, {.contrast = 0.5});
-  add_augment("erase", {8, 9, 7, 2}, {.erase = 1});
-  add_augment("all", {16, 12, 11, 1}, all);
-  add_augment("all_large", {2, 20, 19, 1}, all);
-  add_augment("all_rgb", {5, 13, 12, 3}, all);
-  add_augment("all_one_pixel", {3, 1, 1, 1}, all);
-  add_augment("all_row", {3, 1, 9, 1}, all);
-  add_augment("all_column", {3, 9, 1, 3}, all);
+  each_augment_case(add_augment);
   return true;
 }();
 
