@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/activation.h"
+#include "kernels/exponential.h"
 
 namespace fer {
 
@@ -15,9 +16,9 @@ FER_HOST_DEVICE inline T activation_value(T x) {
   } else if constexpr (activation == Activation::relu6) {
     return x < T(0) ? T(0) : (x > T(6) ? T(6) : x);
   } else if constexpr (activation == Activation::silu) {
-    return x / (T(1) + std::exp(-x));
+    return x / (T(1) + exponential(-x));
   } else if constexpr (activation == Activation::sigmoid) {
-    return T(1) / (T(1) + std::exp(-x));
+    return T(1) / (T(1) + exponential(-x));
   } else if constexpr (activation == Activation::tanh) {
     return std::tanh(x);
   } else {
@@ -32,10 +33,10 @@ FER_HOST_DEVICE inline T activation_slope(T x) {
   } else if constexpr (activation == Activation::relu6) {
     return x > T(0) && x < T(6) ? T(1) : T(0);
   } else if constexpr (activation == Activation::silu) {
-    const T s = T(1) / (T(1) + std::exp(-x));
+    const T s = T(1) / (T(1) + exponential(-x));
     return s * (T(1) + x * (T(1) - s));
   } else if constexpr (activation == Activation::sigmoid) {
-    const T s = T(1) / (T(1) + std::exp(-x));
+    const T s = T(1) / (T(1) + exponential(-x));
     return s * (T(1) - s);
   } else if constexpr (activation == Activation::tanh) {
     const T t = std::tanh(x);
