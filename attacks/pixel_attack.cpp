@@ -66,8 +66,8 @@ PixelAttack::PixelAttack(const Network& network, Shape image, const PixelAttackO
   values_ = graph_.input("values", DType::f32, {rows, options.pixels, image[2]});
   const Value candidates = pixel_candidates(images_, pixels_, values_);
   probabilities_ = softmax(network.make(graph_)->forward(candidates, Mode::evaluation));
-  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{probabilities_}), network.device,
-                                         network.variables, network.arena);
+  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{probabilities_}, planned_for(network.device)),
+                                         network.device, network.variables, network.arena);
   staged_ = Tensor(DType::f32, images_.shape());
   staged_pixels_ = Tensor(DType::i32, pixels_.shape());
   staged_values_ = Tensor(DType::f32, values_.shape());

@@ -3,6 +3,7 @@
 #include "autograd/ops.h"
 #include "autograd/ops/channel_sum.h"
 #include "autograd/ops/conv2d.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -39,19 +40,16 @@ class DepthwiseBackwardData : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+      return launch_kernel(cuda->depthwise_backward_data, options, params_);
+    }
+    Kernel kernel = with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
       using T = decltype(scalar);
-      const auto run = [params = params_, plain = options.reference](const StepContext&, auto in, auto out,
-                                                                     std::byte* workspace) {
-        const auto w = in[0].template as<const T>(), dy = in[1].template as<const T>();
-        if (plain) {
-          depthwise_backward_data_plain<T>(params, w, dy, out[0].template as<T>());
-        } else {
-          depthwise_backward_data<T>(params, w, dy, out[0].template as<T>(), workspace);
-        }
-      };
-      return {run, inputs[0].bytes()};
+      return options.reference ? call_kernel(&depthwise_backward_data_plain<T>, options, params_)
+                               : call_kernel(&depthwise_backward_data<T>, options, params_);
     });
+    kernel.workspace_bytes = inputs[0].bytes();
+    return kernel;
   }
 
  private:
@@ -78,19 +76,18 @@ class DepthwiseBackwardWeight : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+      Kernel kernel = launch_kernel(cuda->depthwise_backward_weight, options, params_);
+      kernel.workspace_bytes = options.cuda->depthwise_weight_workspace(outputs[0].shape.size());
+      return kernel;
+    }
+    Kernel kernel = with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
       using T = decltype(scalar);
-      const auto run = [params = params_, plain = options.reference](const StepContext&, auto in, auto out,
-                                                                     std::byte* workspace) {
-        const auto x = in[0].template as<const T>(), dy = in[1].template as<const T>();
-        if (plain) {
-          depthwise_backward_weight_plain<T>(params, x, dy, out[0].template as<T>());
-        } else {
-          depthwise_backward_weight<T>(params, x, dy, out[0].template as<T>(), workspace);
-        }
-      };
-      return {run, depthwise_weight_workspace(outputs[0].bytes())};
+      return options.reference ? call_kernel(&depthwise_backward_weight_plain<T>, options, params_)
+                               : call_kernel(&depthwise_backward_weight<T>, options, params_);
     });
+    kernel.workspace_bytes = depthwise_weight_workspace(outputs[0].bytes());
+    return kernel;
   }
 
  private:
@@ -135,13 +132,17 @@ class DepthwiseForward : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+      Kernel kernel = launch_kernel(cuda->depthwise_forward, options, params_);
+      kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte*) {
+        run(step, in, out, nullptr);  // no statistics of y
+      };
+      return kernel;
+    }
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
       using T = decltype(scalar);
-      const auto kernel = options.reference ? depthwise_forward_plain<T> : depthwise_forward<T>;
-      return {[params = params_, kernel, bias = inputs.size() == 3](const StepContext&, auto in, auto out, std::byte*) {
-        kernel(params, in[0].template as<const T>(), in[1].template as<const T>(),
-               bias ? in[2].template as<const T>() : View<const T>{}, out[0].template as<T>());
-      }};
+      return options.reference ? call_kernel(&depthwise_forward_plain<T>, options, params_)
+                               : call_kernel(&depthwise_forward<T>, options, params_);
     });
   }
 

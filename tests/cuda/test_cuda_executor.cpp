@@ -1,0 +1,287 @@
+// Device cuda: whole graphs on the emulated GPU, and on a real one where it was asked for, against the CPU.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <set>
+
+#include "kernels/cuda/emulation/accelerator.h"
+#include "models/saved_model.h"
+#include "tests/cases/run_case.h"
+#include "train/step.h"
+
+namespace fer::test {
+
+namespace {
+
+using emulation::EmulatedAccelerator;
+
+// Device::cuda is the emulation as long as this lives.
+struct EmulatedGpu {
+  explicit EmulatedGpu(int64_t bytes = int64_t{1} << 30) : gpu(std::make_shared<EmulatedAccelerator>(bytes)) {}
+
+  std::shared_ptr<EmulatedAccelerator> gpu;
+  ReplacedAccelerator replaced{{gpu, ""}};
+};
+
+std::string error_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && std::memcmp(a.view().data, b.view().data, static_cast<size_t>(a.bytes())) == 0;
+}
+
+int64_t input_elements(const Case& one) {
+  int64_t elements = 0;
+  for (const CaseInput& input : one.inputs) {
+    elements += input.shape.size();
+  }
+  return elements;
+}
+
+// Each case in f32 on device cuda against the CPU in double; and its plan with fences, where nothing shares bytes, to
+// the bit.
+void check_case(const Case& one) {
+  CAPTURE(one.name);
+  RecordedCase exact(one, DType::f64, one.gradient_check), single(one, DType::f32, one.gradient_check);
+  const auto expected = exact.run(exact.inputs(), {}, Device::cpu);
+  PlanOptions fences;
+  fences.guard = true;
+  std::vector<Tensor> actual, fenced;
+  const std::string fault = error_of([&] {
+    actual = single.run(single.inputs(), {}, Device::cuda);
+    fenced = single.run(single.inputs(), fences, Device::cuda);
+  });
+  REQUIRE_MESSAGE(fault.empty(), fault);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double difference = relative_difference(actual[i], expected[i]);
+    INFO("output ", i, " differs by ", difference, ", allowed ", one.tolerance);
+    CHECK(difference <= one.tolerance);
+    CHECK(same_bits(actual[i], fenced[i]));
+  }
+}
+
+TrainingData small_data(int64_t count, int64_t size) {
+  TrainingData data;
+  data.images = Tensor(DType::u8, {count, size, size, 1});
+  data.labels = Tensor(DType::i32, {count});
+  RandomSequence random(Philox(11, 0));
+  for (uint8_t& pixel : data.images.as<uint8_t>()) {
+    pixel = static_cast<uint8_t>(random.below(256));
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    data.labels.data<int32_t>()[i] = static_cast<int32_t>(i % 7);
+  }
+  return data;
+}
+
+struct Trained {
+  std::vector<double> losses;
+  std::vector<float> probabilities;  // of the training images, by the running statistics
+  std::map<std::string, Tensor> variables;
+};
+
+struct Training {
+  std::string model;
+  int64_t size, batch;
+  std::string optimizer;
+  double rate;
+};
+
+Trained train(const Training& training, Device device, int steps, const PlanOptions& plan = {}) {
+  TrainOptions options;
+  options.batch = training.batch;
+  options.augment = "strong";
+  options.label_smoothing = 0.1;
+  options.optimizer = training.optimizer;
+  const Network network = make_network(training.model, {.size = training.size, .dropout = 0.2}, 3, device);
+  const TrainingData data = small_data(training.batch + 1, training.size);
+  TrainingStep step(options, network, find_model(training.model).head, data, plan);
+  std::vector<int32_t> indices(static_cast<size_t>(training.batch));
+  std::iota(indices.begin(), indices.end(), 1);
+  Trained result;
+  for (int i = 0; i < steps; ++i) {
+    result.losses.push_back(step.run(indices, training.rate / (i + 1), {5, static_cast<uint64_t>(i)}).loss);
+  }
+  Classifier classifier(network, {training.size, training.size, 1}, DType::u8, training.batch);
+  result.probabilities = classifier.probabilities(data.images);
+  for (const auto& [name, tensor] : network.variables->all()) {
+    result.variables[name] = tensor.clone();
+  }
+  return result;
+}
+
+// The mean difference of a variable's elements, relative to the larger of its largest magnitude and `least`.
+double mean_difference(const Tensor& a, const Tensor& b, double least) {
+  const Tensor x = a.converted(DType::f64), y = b.converted(DType::f64);
+  double sum = 0, largest = least;
+  for (int64_t i = 0; i < x.size(); ++i) {
+    sum += std::abs(x.data<double>()[i] - y.data<double>()[i]);
+    largest = std::max(largest, std::abs(y.data<double>()[i]));
+  }
+  return sum / static_cast<double>(std::max<int64_t>(x.size(), 1)) / largest;
+}
+
+// Adam divides by the gradient's own magnitude: where that is nothing but rounding its steps are not comparable, so
+// variables are compared in the mean.
+void check_training(const Training& training, int steps) {
+  CAPTURE(training.model);
+  CAPTURE(training.optimizer);
+  const Trained cpu = train(training, Device::cpu, steps), gpu = train(training, Device::cuda, steps);
+  for (size_t i = 0; i < cpu.losses.size(); ++i) {
+    CHECK(gpu.losses[i] == doctest::Approx(cpu.losses[i]).epsilon(2e-4));
+  }
+  for (size_t i = 0; i < cpu.probabilities.size(); ++i) {
+    CHECK(gpu.probabilities[i] == doctest::Approx(cpu.probabilities[i]).epsilon(2e-3));
+  }
+  REQUIRE(cpu.variables.size() == gpu.variables.size());
+  for (const auto& [name, tensor] : cpu.variables) {
+    CAPTURE(name);
+    CHECK(mean_difference(gpu.variables.at(name), tensor, 1e-3) <= 1e-3);
+  }
+}
+
+const Training trainings[] = {{"cnn_2block", 16, 2, "sgd", 1e-2},
+                              {"cnn_2block", 16, 2, "adam", 1e-3},
+                              {"mobilenet_v2", 32, 2, "sgd", 1e-2},
+                              {"mobilenet_v2", 32, 2, "adam", 1e-3}};
+
+// What no operation may be: one that answers with the CPU's kernel whatever it is asked for.
+class LeftOut : public Operation {
+ public:
+  std::string name() const override { return "left_out"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {inputs[0]}; }
+  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions&) const override {
+    return {[](const StepContext*, auto, auto, std::byte*) {}};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cuda executor: every case agrees with the CPU, on the emulated GPU") {
+  constexpr int64_t most_elements = 3000;  // a CUDA thread takes a tenth of a microsecond
+  const EmulatedGpu emulated;
+  std::set<std::string> operations, covered;
+  for (const Case& one : cases()) {
+    const std::string operation = one.name.substr(0, one.name.find('/'));
+    operations.insert(operation);
+    if (input_elements(one) <= most_elements) {
+      covered.insert(operation);
+      check_case(one);
+    }
+  }
+  CHECK(covered == operations);
+}
+
+TEST_CASE("cuda executor: training steps agree with the CPU, on the emulated GPU") {
+  for (const Training& training : trainings) {
+    const EmulatedGpu emulated;
+    check_training(training, 3);
+    CHECK(emulated.gpu->replays() > 0);
+    CHECK(emulated.gpu->free_bytes() == emulated.gpu->total_bytes());
+  }
+}
+
+TEST_CASE("cuda executor: shared memory or not, the same bits") {
+  const EmulatedGpu emulated;
+  PlanOptions unshared, fenced;
+  unshared.share = false;
+  fenced.guard = true;  // never recorded
+  const Trained planned = train(trainings[1], Device::cuda, 3);
+  for (const PlanOptions& options : {unshared, fenced}) {
+    const Trained other = train(trainings[1], Device::cuda, 3, options);
+    CHECK(other.losses == planned.losses);
+    for (const auto& [name, tensor] : planned.variables) {
+      CAPTURE(name);
+      CHECK(same_bits(other.variables.at(name), tensor));
+    }
+  }
+}
+
+TEST_CASE("cuda executor: a recorded run takes what was fed, bound and stepped since, until seconds are asked for") {
+  const EmulatedGpu emulated;
+  Graph graph;
+  const Value table = graph.resident("table", DType::f32, {3, 2});
+  const Value rows = graph.input("rows", DType::i32, {2});
+  const Value y = scale(gather(table, rows), 2);
+  const Value noise = random_uniform(graph, {DType::f32, {4}}, 0, 1);
+  Executor executor = make_executor(graph, std::vector{y, noise}, std::make_shared<Variables>(0), Device::cuda);
+  std::vector<float> elements{1, 2, 3, 4, 5, 6};
+  executor.bind(table, {elements.data(), DType::f32, {3, 2}});
+  std::vector<float> drawn;
+  for (int32_t run = 0; run < 5; ++run) {
+    int32_t chosen[] = {run % 3, 7};  // the second is no row: zeros
+    elements[0] = static_cast<float>(run);
+    executor.bind(table, {elements.data(), DType::f32, {3, 2}}).feed(rows, {chosen, DType::i32, {2}});
+    std::vector<double> seconds;
+    executor.run({.seed = 1, .step = static_cast<uint64_t>(run)}, run == 4 ? &seconds : nullptr);
+    CHECK(emulated.gpu->replays() == std::min(run, 3));
+    CHECK(seconds.size() == (run == 4 ? executor.plan().nodes().size() : 0));
+    const View<const float> result = executor.read(y).as<const float>();
+    CHECK(result.data[0] == 2 * elements[static_cast<size_t>(2 * chosen[0])]);
+    CHECK(result.data[1] == 2 * elements[static_cast<size_t>(2 * chosen[0] + 1)]);
+    CHECK(result.data[2] == 0);
+    const float first = *executor.read(noise).as<const float>().data;
+    CHECK(first == Philox(1, 1, static_cast<uint64_t>(run)).uniform(0));
+  }
+}
+
+TEST_CASE("cuda executor: a plan that does not fit is refused, with the batch that would") {
+  TrainOptions options;
+  options.batch = 64;
+  const auto step_of = [&](int64_t batch) {
+    TrainOptions own = options;
+    own.batch = batch;
+    const Network network = make_network("cnn_2block", {.size = 16}, 3, Device::cuda);
+    return std::make_unique<TrainingStep>(own, network, find_model("cnn_2block").head, small_data(64, 16));
+  };
+  const EmulatedGpu emulated(2 << 20);
+  const std::string refused = error_of([&] { step_of(64); });
+  INFO(refused);
+  CHECK(refused.find("bytes are needed (") != std::string::npos);
+  CHECK(refused.find(" 2097152 are free on the emulated GPU; --batch ") != std::string::npos);
+  const int64_t fits = std::stoll(refused.substr(refused.find("--batch ") + 8));
+  CHECK(fits > 1);
+  CHECK(error_of([&] { step_of(fits); }).empty());
+  CHECK(error_of([&] { step_of(fits + 1); }).find("--batch " + std::to_string(fits) + " would fit") !=
+        std::string::npos);
+  CHECK(emulated.gpu->free_bytes() == emulated.gpu->total_bytes());
+  const EmulatedGpu smaller(1 << 10);
+  CHECK(error_of([&] { step_of(64); }).find("no batch would fit") != std::string::npos);
+}
+
+TEST_CASE("cuda executor: what it cannot do is said") {
+  const EmulatedGpu emulated;
+  Graph graph;
+  const Value x = graph.input("x", DType::f64, {4}), small = graph.input("small", DType::f32, {4});
+  const PlanOptions options = planned_for(Device::cuda);
+  CHECK_THROWS_WITH_AS(make_plan(graph, std::vector{relu(x)}, options),
+                       "relu: computes in f32 on device cuda, not f64; use device cpu", Error);
+  CHECK_THROWS_WITH_AS(make_plan(graph, std::vector{graph.record(LeftOut(), {small})}, options),
+                       "left_out: has no kernel for device cuda", Error);
+  CHECK_THROWS_WITH_AS(
+      Executor(make_plan(graph, std::vector{relu(small)}), Device::cuda, std::make_shared<Variables>(0)),
+      "executor: runs on device cuda, but its plan was made for another: see planned_for", Error);
+}
+
+TEST_CASE("cuda executor: on a real GPU") {
+  if (!gpu_skipped().empty()) {
+    MESSAGE("skipped: " << gpu_skipped());
+    return;
+  }
+  for (const Case& one : cases()) {
+    check_case(one);
+  }
+  for (const Training& training : trainings) {
+    check_training(training, 5);
+  }
+}
+
+}  // namespace fer::test
