@@ -118,40 +118,92 @@ Trained train(const Training& training, Device device, int steps, const PlanOpti
   return result;
 }
 
-// The mean difference of a variable's elements, relative to the larger of its largest magnitude and `least`.
-double mean_difference(const Tensor& a, const Tensor& b, double least) {
-  const Tensor x = a.converted(DType::f64), y = b.converted(DType::f64);
-  double sum = 0, largest = least;
-  for (int64_t i = 0; i < x.size(); ++i) {
-    sum += std::abs(x.data<double>()[i] - y.data<double>()[i]);
-    largest = std::max(largest, std::abs(y.data<double>()[i]));
+// Steps of a network in one type on one device: what they give, all as f64.
+struct Stepped {
+  std::map<std::string, Tensor> outputs;    // the last step's loss and logits
+  std::map<std::string, Tensor> variables;  // weights, statistics, moments
+};
+
+Stepped run_steps(const Training& training, DType dtype, Device device, int steps,
+                  const std::map<std::string, Tensor>& first) {
+  Graph graph;
+  const TrainingData data = small_data(training.batch, training.size);
+  const Value pixels = graph.input("pixels", DType::u8, data.images.shape());
+  const Value labels = graph.input("labels", DType::i32, {training.batch});
+  const Value rate = graph.input("rate", dtype, {});
+  const ModelOptions options{.classes = 7, .size = training.size, .dtype = dtype};
+  const Value x = augment(decode(pixels, dtype), augmentation("strong"));
+  const Value logits = make_model(training.model, graph, options)->forward(x, Mode::training);
+  const Value loss = cross_entropy(logits, labels, {.label_smoothing = 0.1});
+  const std::vector<Value> parameters = graph.trainable();
+  const Value update =
+      optimizer_step({.kind = parse_optimizer(training.optimizer)}, rate, parameters, gradients(loss, parameters));
+  auto variables = std::make_shared<Variables>(3);
+  for (const auto& [name, tensor] : first) {
+    variables->set(name, tensor.converted(dtype));
   }
-  return sum / static_cast<double>(std::max<int64_t>(x.size(), 1)) / largest;
+  Executor executor = make_executor(graph, std::vector{loss, logits, update}, variables, device);
+  const Tensor learning_rate = Tensor::from({}, &training.rate).converted(dtype);
+  for (int i = 0; i < steps; ++i) {
+    executor.feed(rate, learning_rate.view()).feed(labels, data.labels.view()).feed(pixels, data.images.view());
+    executor.run({5, static_cast<uint64_t>(i)});
+  }
+  Stepped result;
+  result.outputs["loss"] = Tensor(executor.read(loss), nullptr).converted(DType::f64);
+  result.outputs["logits"] = Tensor(executor.read(logits), nullptr).converted(DType::f64);
+  for (const auto& [name, tensor] : variables->all()) {
+    result.variables[name] = tensor.converted(DType::f64);
+  }
+  return result;
 }
 
-// Adam divides by the gradient's own magnitude: where that is nothing but rounding its steps are not comparable, so
-// variables are compared in the mean.
-void check_training(const Training& training, int steps) {
+double mean_difference(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  for (int64_t i = 0; i < a.size(); ++i) {
+    sum += std::abs(a.data<double>()[i] - b.data<double>()[i]);
+  }
+  return sum / static_cast<double>(std::max<int64_t>(a.size(), 1));
+}
+
+double largest(const Tensor& tensor) {
+  double most = 0;
+  for (double element : tensor.as<const double>()) {
+    most = std::max(most, std::abs(element));
+  }
+  return most;
+}
+
+// Against the same steps in double: the GPU may be no further off than a few times the CPU in float. (Absolute bounds
+// would say little: where rounding is all there is of a gradient, such as that of a bias before a batch-norm, both are
+// far off.) One in ten of Adam's first steps, which are of one length, may go the other way for that reason.
+void check_steps(const Training& training, int steps) {
   CAPTURE(training.model);
   CAPTURE(training.optimizer);
-  const Trained cpu = train(training, Device::cpu, steps), gpu = train(training, Device::cuda, steps);
-  for (size_t i = 0; i < cpu.losses.size(); ++i) {
-    CHECK(gpu.losses[i] == doctest::Approx(cpu.losses[i]).epsilon(2e-4));
+  const Training initial{training.model, training.size, training.batch, training.optimizer, 0};
+  std::map<std::string, Tensor> first;
+  for (const auto& [name, tensor] : run_steps(initial, DType::f32, Device::cpu, 0, {}).variables) {
+    if (name.rfind("optimizer.", 0) != 0) {
+      first[name] = tensor;
+    }
   }
-  for (size_t i = 0; i < cpu.probabilities.size(); ++i) {
-    CHECK(gpu.probabilities[i] == doctest::Approx(cpu.probabilities[i]).epsilon(2e-3));
-  }
-  REQUIRE(cpu.variables.size() == gpu.variables.size());
-  for (const auto& [name, tensor] : cpu.variables) {
-    CAPTURE(name);
-    CHECK(mean_difference(gpu.variables.at(name), tensor, 1e-3) <= 1e-3);
+  const Stepped exact = run_steps(training, DType::f64, Device::cpu, steps, first);
+  const Stepped cpu = run_steps(training, DType::f32, Device::cpu, steps, first);
+  const Stepped gpu = run_steps(training, DType::f32, Device::cuda, steps, first);
+  const double other_way = training.optimizer == "adam" ? 0.2 * training.rate * steps : 0;
+  for (const auto group : {&Stepped::outputs, &Stepped::variables}) {
+    for (const auto& [name, expected] : exact.*group) {
+      const double ours = mean_difference((gpu.*group).at(name), expected);
+      const double theirs = mean_difference((cpu.*group).at(name), expected);
+      INFO(name, " is off by ", ours, " on the GPU, by ", theirs, " on the CPU");
+      CHECK(ours <= 4 * theirs + 1e-5 * largest(expected) + other_way);
+    }
   }
 }
 
 const Training trainings[] = {{"cnn_2block", 16, 2, "sgd", 1e-2},
                               {"cnn_2block", 16, 2, "adam", 1e-3},
-                              {"mobilenet_v2", 32, 2, "sgd", 1e-2},
-                              {"mobilenet_v2", 32, 2, "adam", 1e-3}};
+                              {"mobilenet_v2", 64, 2, "sgd", 1e-3},
+                              {"mobilenet_v2", 64, 2, "adam", 1e-4}};
 
 // What no operation may be: one that answers with the CPU's kernel whatever it is asked for.
 class LeftOut : public Operation {
@@ -180,16 +232,28 @@ TEST_CASE("cuda executor: every case agrees with the CPU, on the emulated GPU") 
   CHECK(covered == operations);
 }
 
-TEST_CASE("cuda executor: training steps agree with the CPU, on the emulated GPU") {
+TEST_CASE("cuda executor: steps of whole networks are as exact as the CPU's, on the emulated GPU") {
   for (const Training& training : trainings) {
     const EmulatedGpu emulated;
-    check_training(training, 3);
+    check_steps(training, 2);
     CHECK(emulated.gpu->replays() > 0);
     CHECK(emulated.gpu->free_bytes() == emulated.gpu->total_bytes());
   }
 }
 
-TEST_CASE("cuda executor: shared memory or not, the same bits") {
+TEST_CASE("cuda executor: training from resident data, and the classifier it gives, agree with the CPU") {
+  const EmulatedGpu emulated;
+  const Trained cpu = train(trainings[0], Device::cpu, 3), gpu = train(trainings[0], Device::cuda, 3);
+  for (size_t i = 0; i < cpu.losses.size(); ++i) {
+    CHECK(gpu.losses[i] == doctest::Approx(cpu.losses[i]).epsilon(1e-4));
+  }
+  for (size_t i = 0; i < cpu.probabilities.size(); ++i) {
+    CHECK(gpu.probabilities[i] == doctest::Approx(cpu.probabilities[i]).epsilon(1e-3));
+  }
+  CHECK(emulated.gpu->replays() > 0);
+}
+
+TEST_CASE("cuda executor: shared memory or not, recorded or not, the same bits") {
   const EmulatedGpu emulated;
   PlanOptions unshared, fenced;
   unshared.share = false;
@@ -242,14 +306,15 @@ TEST_CASE("cuda executor: a plan that does not fit is refused, with the batch th
     const Network network = make_network("cnn_2block", {.size = 16}, 3, Device::cuda);
     return std::make_unique<TrainingStep>(own, network, find_model("cnn_2block").head, small_data(64, 16));
   };
-  const EmulatedGpu emulated(2 << 20);
+  constexpr int64_t bytes = 16 << 20;
+  const EmulatedGpu emulated(bytes);
   const std::string refused = error_of([&] { step_of(64); });
   INFO(refused);
   CHECK(refused.find("bytes are needed (") != std::string::npos);
-  CHECK(refused.find(" 2097152 are free on the emulated GPU; --batch ") != std::string::npos);
+  REQUIRE(refused.find(" 16777216 are free on the emulated GPU; --batch ") != std::string::npos);
   const int64_t fits = std::stoll(refused.substr(refused.find("--batch ") + 8));
   CHECK(fits > 1);
-  CHECK(error_of([&] { step_of(fits); }).empty());
+  CHECK(error_of([&] { step_of(fits)->run(std::vector<int32_t>(static_cast<size_t>(fits), 0), 0, {}); }).empty());
   CHECK(error_of([&] { step_of(fits + 1); }).find("--batch " + std::to_string(fits) + " would fit") !=
         std::string::npos);
   CHECK(emulated.gpu->free_bytes() == emulated.gpu->total_bytes());
@@ -280,7 +345,7 @@ TEST_CASE("cuda executor: on a real GPU") {
     check_case(one);
   }
   for (const Training& training : trainings) {
-    check_training(training, 5);
+    check_steps(training, 5);
   }
 }
 
