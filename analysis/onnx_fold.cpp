@@ -1,6 +1,5 @@
-#include <cmath>
-
 #include "analysis/onnx_passes.h"
+#include "kernels/fold_batch_norm.h"
 
 namespace fer {
 
@@ -48,20 +47,10 @@ class Folding {
       return false;
     }
     const double epsilon = norm.operation->attributes().at("epsilon");
-    const Tensor gamma = tensor(norm.inputs[1]), beta = tensor(norm.inputs[2]), mean = tensor(norm.inputs[3]),
-                 variance = tensor(norm.inputs[4]);
+    const auto given = [&](const Node& node, size_t i) { return tensor(node.inputs[i]).as<const float>(); };
     Tensor weight = tensor(convolution.inputs[1]).clone(), bias = tensor(convolution.inputs[2]).clone();
-    const bool dense = weight.shape().rank() == 4;
-    const int64_t count = channels.size(), filter = weight.size() / count;
-    for (int64_t c = 0; c < count; ++c) {
-      const auto number = [c](const Tensor& of) { return static_cast<double>(of.data<float>()[c]); };
-      const double factor = number(gamma) / std::sqrt(number(variance) + epsilon);
-      for (int64_t i = 0; i < filter; ++i) {
-        float& element = weight.data<float>()[dense ? c * filter + i : i * count + c];
-        element = static_cast<float>(factor * static_cast<double>(element));
-      }
-      bias.data<float>()[c] = static_cast<float>(factor * (number(bias) - number(mean)) + number(beta));
-    }
+    fold_batch_norm(epsilon, given(convolution, 1), given(convolution, 2), given(norm, 1), given(norm, 2),
+                    given(norm, 3), given(norm, 4), weight.as<float>(), bias.as<float>());
     tensor(convolution.inputs[1]) = weight;
     tensor(convolution.inputs[2]) = bias;
     convolution.outputs[0] = norm.outputs[0];

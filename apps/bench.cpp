@@ -1,4 +1,6 @@
 // fer bench step
+#include "apps/bench.h"
+
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -10,13 +12,13 @@
 
 namespace fer {
 
-namespace {
-
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
+
+namespace {
 
 // What is taken of a GPU's memory, by whomever; 0 for the CPU.
 int64_t used_bytes(Device device) {
@@ -152,6 +154,7 @@ void add_bench_command(CLI::App& program) {
   command->add_flag("--layers", bench.layers, "the time of every operation too");
   command->add_flag("--json", bench.json, "one JSON object on standard output");
   command->callback([] { bench.run(); });
+  add_bench_attack_command(*group);
 }
 
 }  // namespace fer

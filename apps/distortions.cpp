@@ -9,7 +9,7 @@ namespace fer {
 
 namespace {
 
-constexpr int64_t batch = 64;
+constexpr int64_t scored_at_once = 64;
 constexpr int64_t graded_kinds = distortion_kinds - 1;  // all but occlusion
 
 // What a network makes of one distorted version of the images.
@@ -22,7 +22,7 @@ struct Scored {
 std::vector<Scored> score(const Network& network, const Dataset& chosen, const std::vector<Distortion>& distortions,
                           uint64_t seed) {
   const Tensor images = unit_images(chosen);
-  Classifier classifier(network, {chosen.height(), chosen.width(), chosen.channels()}, DType::f32, batch);
+  Classifier classifier(network, {chosen.height(), chosen.width(), chosen.channels()}, DType::f32, scored_at_once);
   std::vector<Scored> all;
   for (const Distortion& one : distortions) {
     std::vector<float> probabilities = classifier.probabilities(distort(images, one, seed));

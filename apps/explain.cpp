@@ -13,7 +13,7 @@ namespace fer {
 
 namespace {
 
-constexpr int64_t batch = 16;
+constexpr int64_t explained_at_once = 16;
 constexpr int64_t picture_side = 192;  // overlays are drawn at least this large
 
 // What the network makes of a set of images, and where it looks.
@@ -44,7 +44,7 @@ struct ExplainCommand {
     const Shape shape{images.shape()[1], images.shape()[2], images.shape()[3]};
     const std::vector<ConvolutionLayer> layers = convolution_layers(loaded.network, shape);
     layer = layer.empty() ? default_layer(layers) : layer;
-    GradCam cam(loaded.network, shape, layer, batch);
+    GradCam cam(loaded.network, shape, layer, explained_at_once);
 
     const Explanation clean = explain(loaded.network, cam, images, faces, {});
     std::filesystem::create_directories(out);
@@ -91,7 +91,7 @@ struct ExplainCommand {
                       const std::vector<int32_t>& held) const {
     const Shape& shape = images.shape();
     const std::vector<float> rows =
-        Classifier(network, {shape[1], shape[2], shape[3]}, DType::f32, batch).probabilities(images);
+        Classifier(network, {shape[1], shape[2], shape[3]}, DType::f32, explained_at_once).probabilities(images);
     Explanation result;
     for (int64_t i = 0; i < shape[0]; ++i) {
       const float* row = rows.data() + i * network.classes;

@@ -66,11 +66,17 @@ PixelAttack::PixelAttack(const Network& network, Shape image, const PixelAttackO
   values_ = graph_.input("values", DType::f32, {rows, options.pixels, image[2]});
   const Value candidates = pixel_candidates(images_, pixels_, values_);
   probabilities_ = softmax(network.make(graph_)->forward(candidates, Mode::evaluation));
+  if (options_.local && options_.pixels == 1) {
+    LocalGraph local = recompute_locally(images_, values_, candidates, probabilities_);
+    probabilities_ = local.output;
+    places_ = std::move(local.places);
+  }
   executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{probabilities_}, planned_for(network.device)),
                                          network.device, network.variables, network.arena);
   staged_ = Tensor(DType::f32, images_.shape());
   staged_pixels_ = Tensor(DType::i32, pixels_.shape());
   staged_values_ = Tensor(DType::f32, values_.shape());
+  staged_places_ = Tensor(DType::i32, {rows, 2});
 }
 
 std::unique_ptr<PixelSearch> PixelAttack::make_search(int64_t image) const {
@@ -143,6 +149,14 @@ AttackResult PixelAttack::attack(const Tensor& images, const Tensor& labels, int
       }
     }
     executor_->feed(images_, staged_.view()).feed(pixels_, staged_pixels_.view()).feed(values_, staged_values_.view());
+    for (const WindowPlaces& places : places_) {
+      for (int64_t row = 0; row < options_.images * options_.chunk; ++row) {
+        const int32_t* const at = staged_pixels_.data<int32_t>() + 2 * row;
+        staged_places_.data<int32_t>()[2 * row] = places.rows[static_cast<size_t>(at[0])];
+        staged_places_.data<int32_t>()[2 * row + 1] = places.columns[static_cast<size_t>(at[1])];
+      }
+      executor_->feed(places.input, staged_places_.view());
+    }
     executor_->run({});
     const float* probabilities = executor_->read(probabilities_).as<const float>().data;
 

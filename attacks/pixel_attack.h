@@ -9,6 +9,7 @@
 
 #include "attacks/attack_result.h"
 #include "attacks/pixel_search.h"
+#include "attacks/pixel_windows.h"
 #include "layers/network.h"
 
 namespace fer {
@@ -21,6 +22,7 @@ struct PixelAttackOptions {
   int64_t chunk = 25;          // candidates of an image in one run of the network, after which finished images leave
   int64_t images = 8;          // attacked side by side
   bool targeted = false;       // labels are the wanted classes
+  bool local = true;           // one pixel: the first layers only where it reaches (see pixel_windows.h)
   uint64_t seed = 0;
 
   // Called for an image whenever a generation of its evolution is complete.
@@ -66,9 +68,10 @@ class PixelAttack {
   int64_t classes_, genes_;
   Graph graph_;
   Value images_, pixels_, values_, probabilities_;
+  std::vector<WindowPlaces> places_;
   std::unique_ptr<Executor> executor_;
   Classifier judge_;
-  Tensor staged_, staged_pixels_, staged_values_;
+  Tensor staged_, staged_pixels_, staged_values_, staged_places_;
 };
 
 }  // namespace fer

@@ -4,6 +4,7 @@
 #include "autograd/ops/activation.h"
 #include "autograd/ops/batch_norm.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/folded_convolution.h"
 #include "autograd/program.h"
 
 namespace fer {
@@ -31,6 +32,10 @@ class Fusion {
       } else if (as<BatchNormInference>(program_.nodes[i]) != nullptr) {
         fuse_batch_norm<BatchNormInference>(static_cast<int>(i));
       }
+    }
+    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      fold_into_convolution<Conv2dForward>(static_cast<int>(i));
+      fold_into_convolution<DepthwiseForward>(static_cast<int>(i));
     }
     sweep();
   }
@@ -120,6 +125,23 @@ class Fusion {
     for (int output : fused.outputs) {
       producers_[static_cast<size_t>(output)] = at;
     }
+  }
+
+  // convolution -> batch-norm in evaluation with what it has absorbed. The convolution moves to the batch-norm's place.
+  template <class Convolution>
+  void fold_into_convolution(int index) {
+    const auto* norm = as<BatchNormInference>(node(index));
+    const int before =
+        norm != nullptr && !gone_[static_cast<size_t>(index)] ? sole_producer<Convolution>(node(index).inputs[0]) : -1;
+    if (before < 0 || !FoldedConvolution::fits(*norm, std::is_same_v<Convolution, DepthwiseForward>)) {
+      return;
+    }
+    std::vector<int> inputs = node(before).inputs;
+    inputs.insert(inputs.end(), node(index).inputs.begin() + 1, node(index).inputs.end());
+    node(index).operation =
+        std::make_shared<FoldedConvolution>(*as<Convolution>(node(before)), node(before).inputs.size() == 3, *norm);
+    node(index).inputs = std::move(inputs);
+    absorb(before);
   }
 
   // The activation that alone (but for its own gradient) reads `value`, or -1.

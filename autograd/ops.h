@@ -120,6 +120,11 @@ Value augment(Value x, const AugmentParams& params);
 // With pixels [N*M,P,2] and values [N*M,P,C] each candidate replaces P pixels, later ones winning.
 Value pixel_candidates(Value image, Value pixels, Value values);
 
+// Pieces [N*M,height,width,C] of the images x [N,H,W,C] with `windows` [N*M,h,w,C] on them: window i lies on image
+// i / M, its first pixel at (row, column) from[i]; piece i begins at to[i] of that image. Zeros outside it. `from` and
+// `to` are i32 [N*M,2]. No gradient. ops/pixel_candidates.cpp.
+Value patch_windows(Value x, Value windows, Value from, Value to, int64_t height, int64_t width);
+
 // ---- the update (ops/optimizer.cpp)
 
 // One launch over all parameters, which it updates in place together with the optimizer's moments (variables

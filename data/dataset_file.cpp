@@ -15,9 +15,9 @@ using nlohmann::json;
 constexpr const char* reserved_keys[] = {"classes", "multi_target", "parts", "subjects", "names"};
 
 // A data set's file being read; every error names it.
-class Reader {
+class SetReader {
  public:
-  explicit Reader(const std::filesystem::path& path) : path_(path), file_(read_safetensors(path)) {}
+  explicit SetReader(const std::filesystem::path& path) : path_(path), file_(read_safetensors(path)) {}
 
   Dataset read() {
     Dataset dataset;
@@ -134,7 +134,7 @@ std::string to_json(const std::filesystem::path& path, const std::vector<std::st
 
 }  // namespace
 
-Dataset read_dataset(const std::filesystem::path& safetensors) { return Reader(safetensors).read(); }
+Dataset read_dataset(const std::filesystem::path& safetensors) { return SetReader(safetensors).read(); }
 
 void write_dataset(const std::filesystem::path& safetensors, const Dataset& dataset) {
   TensorFile file;

@@ -23,9 +23,9 @@ struct Columns {
 };
 
 // Kaggle's two files of FER2013, row by row; every error names the file and the row (the header is row 1).
-class Reader {
+class CsvReader {
  public:
-  Reader(std::string file, const Columns& columns) : file_(std::move(file)), columns_(columns) {}
+  CsvReader(std::string file, const Columns& columns) : file_(std::move(file)), columns_(columns) {}
 
   // Fills sample `index` of `dataset` from the line of row `row`.
   void read_row(std::string_view line, size_t row, Dataset& dataset, size_t index) const {
@@ -112,7 +112,7 @@ Dataset read_fer2013(const std::filesystem::path& csv, const DatasetOptions& opt
   dataset.parts.resize(count);
   dataset.names.resize(count);
   dataset.metadata["source"] = csv.filename().string();
-  const Reader reader(file, {columns[0], columns[1], columns[2], split_fields(lines[0]).size()});
+  const CsvReader reader(file, {columns[0], columns[1], columns[2], split_fields(lines[0]).size()});
   constexpr int64_t block = 1024;  // rows between giving the file's pages back
   for (int64_t begin = 0; begin < dataset.size(); begin += block) {
     parallel_throwing(std::min(block, dataset.size() - begin), 128, [&](int64_t i) {

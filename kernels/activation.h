@@ -1,6 +1,7 @@
 // Elementwise activations and their derivatives.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "tensor/host_device.h"
@@ -20,6 +21,12 @@ void activation_forward(Activation activation, View<const T> x, View<T> y);
 // not be kept). Overwrites dx; may run in place on dy.
 template <class T>
 void activation_backward(Activation activation, View<const T> saved, View<const T> dy, View<T> dx);
+
+// For activations that only clamp (identity, relu, relu6): to what.
+struct ClampRange {
+  float low, high;
+};
+std::optional<ClampRange> clamp_range(Activation activation);
 
 // f(x) and f'(x) of one element, both from x: what fused kernels call.
 template <Activation activation, class T>

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "kernels/activation.h"
 #include "kernels/prepared.h"
 #include "tensor/view.h"
 
@@ -35,9 +36,14 @@ void conv2d_backward_data(const Conv2dParams& params, View<const T> w, View<cons
 template <class T>  // db may be null: the bias' gradient is not wanted
 void conv2d_backward_weight(const Conv2dParams& params, View<const T> x, View<const T> dy, View<T> dw, View<T> db);
 
-// The same in f32, made ready for fixed shapes, by oneDNN, by matrix products where those are faster, or
-// by register tiles (see cpu/conv2d_tiles.h). db of
-// PreparedConv2dBackwardWeight may be null even when prepared with a bias.
+// What becomes of a result before it is stored.
+struct Conv2dEpilogue {
+  bool add = false;                              // what y holds already is added to it
+  Activation activation = Activation::identity;  // one that clamp_range() knows
+};
+
+// The same in f32, made ready for fixed shapes, by oneDNN, by matrix products where those are faster, or by register
+// tiles (see cpu/conv2d_tiles.h). db of PreparedConv2dBackwardWeight may be null even when prepared with a bias.
 using PreparedConv2dForward =
     Prepared<void(View<const float> x, View<const float> w, View<const float> b, View<float> y, std::byte* workspace)>;
 using PreparedConv2dBackwardData =
@@ -45,7 +51,7 @@ using PreparedConv2dBackwardData =
 using PreparedConv2dBackwardWeight =
     Prepared<void(View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace)>;
 PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
-                                             bool bias);
+                                             bool bias, const Conv2dEpilogue& epilogue = {});
 PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                         const Shape& dx);
 PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,

@@ -8,9 +8,10 @@
 
 namespace fer {
 
-// x [N,H,W,C], w [kh,kw,C], b [C] or null, y [N,OH,OW,C]. All overwrite.
+// x [N,H,W,C], w [kh,kw,C], b [C] or null, y [N,OH,OW,C]. All overwrite. `activation`: one that clamp_range() knows.
 template <class T>
-void depthwise_forward(const Conv2dParams& params, View<const T> x, View<const T> w, View<const T> b, View<T> y);
+void depthwise_forward(const Conv2dParams& params, View<const T> x, View<const T> w, View<const T> b, View<T> y,
+                       Activation activation = Activation::identity);
 
 // `workspace`: as many bytes as w has.
 template <class T>

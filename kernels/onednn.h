@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/conv2d.h"
 #include "tensor/memory.h"
 #include "tensor/shape.h"
 
@@ -15,7 +16,7 @@ namespace fer::onednn {
 const dnnl::engine& cpu();
 
 // Scratchpads belong to the caller, so that workspace counts them and nothing is allocated in a run.
-dnnl::primitive_attr caller_scratchpad();
+dnnl::primitive_attr caller_scratchpad(const Conv2dEpilogue& epilogue = {});
 
 // f32 images [N,H,W,C], and dense convolution weights [O,kh,kw,I] as they lie in memory.
 dnnl::memory::desc images(const Shape& shape);
@@ -58,10 +59,12 @@ class Reorder {
   int64_t scratchpad_bytes_ = 0;
 };
 
-// c = a b (+ bias on every row), overwriting c: a [m,k], b [k,n]; a transposed operand lies in memory as [k,m], [n,k].
+// c = a b (+ bias on every row), overwriting c unless the epilogue adds: a [m,k], b [k,n]; a transposed operand lies in
+// memory as [k,m], [n,k].
 struct MatrixShape {
   int64_t m = 0, k = 0, n = 0;
   bool a_transposed = false, b_transposed = false, bias = false;
+  Conv2dEpilogue epilogue = {};
 };
 class MatrixProduct {
  public:

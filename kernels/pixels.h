@@ -26,4 +26,9 @@ void replicate_channels_backward(View<const T> dy, View<T> dx);
 template <class T>
 void expand_pixel_candidates(View<const T> x, View<const int32_t> pixels, View<const T> values, View<T> y);
 
+// Row i of y [N*M,h',w',C] is the piece whose first pixel is to[i] (row, column; `to` [N*M,2]) of image i / M of
+// x [N,H,W,C] on which windows[i] of [N*M,h,w,C] lies, its first pixel at from[i]. Zeros outside the image. Overwrites.
+template <class T>
+void patch_windows(View<const T> x, View<const T> windows, View<const int32_t> from, View<const int32_t> to, View<T> y);
+
 }  // namespace fer

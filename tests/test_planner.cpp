@@ -87,7 +87,7 @@ TEST_CASE("planner: an executor's arena is the planned peak, and sharing saves")
   Executor executor(make_plan(graph, std::vector{logits}), Device::cpu, std::make_shared<Variables>(0));
   CHECK(executor.arena_bytes() == executor.plan().peak_bytes());
   CHECK(executor.plan().peak_bytes() >= executor.plan().lower_bound_bytes());
-  CHECK(executor.plan().peak_bytes() * 4 < all.peak_bytes());
+  CHECK(executor.plan().peak_bytes() * 3 < all.peak_bytes());
 }
 
 TEST_CASE("planner: one sign step, fused batch-norms, one optimizer launch") {

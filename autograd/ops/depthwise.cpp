@@ -3,6 +3,7 @@
 #include "autograd/ops.h"
 #include "autograd/ops/channel_sum.h"
 #include "autograd/ops/conv2d.h"
+#include "autograd/ops/depthwise.h"
 #include "autograd/ops/make_kernel.h"
 
 namespace fer {
@@ -10,7 +11,7 @@ namespace fer {
 namespace {
 
 // y of a depthwise convolution; throws when w does not fit x.
-Shape result_shape(const Operation& operation, const Conv2dParams& params, const Shape& x, const Shape& w) {
+Shape depthwise_shape(const Operation& operation, const Conv2dParams& params, const Shape& x, const Shape& w) {
   if (w[2] != x[3]) {
     fail(operation.name(), ": weight expects ", w[2], " channels, input has ", x[3], " (input ", x, ", weight ", w,
          ")");
@@ -30,7 +31,7 @@ class DepthwiseBackwardData : public Operation {
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 2);
-    check_cotangent(*this, inputs, result_shape(*this, params_, x_, inputs[0].shape));
+    check_cotangent(*this, inputs, depthwise_shape(*this, params_, x_, inputs[0].shape));
     return {{inputs[0].dtype, x_}};
   }
 
@@ -66,7 +67,7 @@ class DepthwiseBackwardWeight : public Operation {
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 2);
-    check_cotangent(*this, inputs, result_shape(*this, params_, inputs[0].shape, w_));
+    check_cotangent(*this, inputs, depthwise_shape(*this, params_, inputs[0].shape, w_));
     return {{inputs[0].dtype, w_}};
   }
 
@@ -95,62 +96,52 @@ class DepthwiseBackwardWeight : public Operation {
   Shape w_;
 };
 
-// (x, w[, b]) -> y.
-class DepthwiseForward : public Operation {
- public:
-  explicit DepthwiseForward(const Conv2dParams& params) : params_(params) {}
-
-  std::string name() const override { return "depthwise_conv2d"; }
-  Attributes attributes() const override { return window_attributes(params_.stride, params_.padding); }
-
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
-    check_convolution(*this, inputs, 3, -1);
-    return {{inputs[0].dtype, result_shape(*this, params_, inputs[0].shape, inputs[1].shape)}};
-  }
-
-  std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override {
-    const Value x = arguments.inputs[0];
-    const Value w = arguments.inputs[1];
-    const Value dy = arguments.output_gradients[0];
-    std::vector<Value> result(arguments.inputs.size());
-    if (arguments.needed[0]) {
-      result[0] = graph.record(DepthwiseBackwardData(params_, x.shape()), {w, dy});
-    }
-    if (arguments.needed[1]) {
-      result[1] = graph.record(DepthwiseBackwardWeight(params_, w.shape()), {x, dy});
-    }
-    if (arguments.inputs.size() == 3 && arguments.needed[2]) {
-      result[2] = channel_sum(dy);
-    }
-    return result;
-  }
-
-  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
-    const int64_t bias = inputs.size() == 3 ? outputs[0].shape.size() : 0;
-    return {depthwise_flops(inputs[1].shape, outputs[0].shape) + bias, moved_bytes(inputs, outputs)};
-  }
-
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                 const PrepareOptions& options) const override {
-    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-      Kernel kernel = launch_kernel(cuda->depthwise_forward, options, params_);
-      kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte*) {
-        run(step, in, out, nullptr);  // no statistics of y
-      };
-      return kernel;
-    }
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
-      using T = decltype(scalar);
-      return options.reference ? call_kernel(&depthwise_forward_plain<T>, options, params_)
-                               : call_kernel(&depthwise_forward<T>, options, params_);
-    });
-  }
-
- private:
-  Conv2dParams params_;
-};
-
 }  // namespace
+
+Attributes DepthwiseForward::attributes() const { return window_attributes(params.stride, params.padding); }
+
+std::vector<ValueType> DepthwiseForward::infer(std::span<const ValueType> inputs) const {
+  check_convolution(*this, inputs, 3, -1);
+  return {{inputs[0].dtype, depthwise_shape(*this, params, inputs[0].shape, inputs[1].shape)}};
+}
+
+std::vector<Value> DepthwiseForward::gradient(Graph& graph, const GradientArguments& arguments) const {
+  const Value x = arguments.inputs[0];
+  const Value w = arguments.inputs[1];
+  const Value dy = arguments.output_gradients[0];
+  std::vector<Value> result(arguments.inputs.size());
+  if (arguments.needed[0]) {
+    result[0] = graph.record(DepthwiseBackwardData(params, x.shape()), {w, dy});
+  }
+  if (arguments.needed[1]) {
+    result[1] = graph.record(DepthwiseBackwardWeight(params, w.shape()), {x, dy});
+  }
+  if (arguments.inputs.size() == 3 && arguments.needed[2]) {
+    result[2] = channel_sum(dy);
+  }
+  return result;
+}
+
+Cost DepthwiseForward::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  const int64_t bias = inputs.size() == 3 ? outputs[0].shape.size() : 0;
+  return {depthwise_flops(inputs[1].shape, outputs[0].shape) + bias, moved_bytes(inputs, outputs)};
+}
+
+Kernel DepthwiseForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                                 const PrepareOptions& options) const {
+  if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+    Kernel kernel = launch_kernel(cuda->depthwise_forward, options, params);
+    kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte*) {
+      run(step, in, out, nullptr);  // no statistics of y
+    };
+    return kernel;
+  }
+  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
+    using T = decltype(scalar);
+    return options.reference ? call_kernel(&depthwise_forward_plain<T>, options, params)
+                             : call_kernel(&depthwise_forward<T>, options, params, Activation::identity);
+  });
+}
 
 Value depthwise_conv2d(Value x, Value weight, std::optional<Value> bias, const Conv2dParams& params) {
   const DepthwiseForward operation(params);

@@ -1,5 +1,7 @@
 #include "kernels/activation.h"
 
+#include <limits>
+
 #include "tensor/parallel.h"
 
 namespace fer {
@@ -13,6 +15,20 @@ constexpr int64_t grain = 1 << 14;
 std::string_view name_of(Activation activation) {
   constexpr std::string_view names[] = {"identity", "relu", "relu6", "silu", "sigmoid", "tanh"};
   return names[static_cast<int>(activation)];
+}
+
+std::optional<ClampRange> clamp_range(Activation activation) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  switch (activation) {
+    case Activation::identity:
+      return ClampRange{-infinity, infinity};
+    case Activation::relu:
+      return ClampRange{0, infinity};
+    case Activation::relu6:
+      return ClampRange{0, 6};
+    default:
+      return std::nullopt;
+  }
 }
 
 template <class T>

@@ -27,12 +27,12 @@ constexpr auto direct = dnnl::algorithm::convolution_direct;
 
 dnnl::convolution_forward::primitive_desc describe_forward(const Geometry& g, const memory::desc& x,
                                                            const memory::desc& w, const memory::desc& b,
-                                                           const memory::desc& y) {
+                                                           const memory::desc& y, const Conv2dEpilogue& epilogue = {}) {
   using Convolution = dnnl::convolution_forward;
   const auto kind = dnnl::prop_kind::forward_training;
   const auto description = b.is_zero() ? Convolution::desc(kind, direct, x, w, y, g.strides, g.before, g.after)
                                        : Convolution::desc(kind, direct, x, w, b, y, g.strides, g.before, g.after);
-  return {description, onednn::caller_scratchpad(), onednn::cpu()};
+  return {description, onednn::caller_scratchpad(epilogue), onednn::cpu()};
 }
 
 // Runs `make`, telling in our words what oneDNN refused.
@@ -73,17 +73,17 @@ struct Convolution {
 }  // namespace
 
 PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
-                                             bool bias) {
+                                             bool bias, const Conv2dEpilogue& epilogue) {
   return prepared("conv2d", x, w, [&]() -> PreparedConv2dForward {
-    if (is_pointwise_product(params, w)) {
-      return prepare_pointwise_forward(params, x, w, y, bias);
-    }
     if (is_tiled(w)) {
-      return prepare_tiled_forward(params, x, w, y);
+      return prepare_tiled_forward(params, x, w, y, epilogue);
+    }
+    if (is_pointwise_product(params, w)) {
+      return prepare_pointwise_forward(params, x, w, y, bias, epilogue);
     }
     const memory::desc b = bias ? onednn::vector(w[0]) : memory::desc();
-    const auto description =
-        describe_forward(Geometry(params), onednn::images(x), onednn::weights_in_any_order(w), b, onednn::images(y));
+    const auto description = describe_forward(Geometry(params), onednn::images(x), onednn::weights_in_any_order(w), b,
+                                              onednn::images(y), epilogue);
     auto state = std::make_shared<Convolution>();
     state->reorder = Reorder(onednn::weights(w), description.weights_desc());
     state->reserve(description, description.weights_desc());

@@ -69,10 +69,10 @@ bool is_pointwise_product(const Conv2dParams& params, const Shape& w) {
 // scratchpad.
 
 PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
-                                                const Shape& y, bool bias) {
+                                                const Shape& y, bool bias, const Conv2dEpilogue& epilogue) {
   const Shape packed = y.with(3, x[3]);
-  auto product = std::make_shared<MatrixProduct>(
-      onednn::MatrixShape{.m = y.size() / w[0], .k = w[3], .n = w[0], .b_transposed = true, .bias = bias});
+  auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{
+      .m = y.size() / w[0], .k = w[3], .n = w[0], .b_transposed = true, .bias = bias, .epilogue = epilogue});
   const int64_t packed_bytes = params.stride > 1 ? float_bytes(packed.size()) : 0;
   return {[=, stride = params.stride](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                                       std::byte* workspace) {

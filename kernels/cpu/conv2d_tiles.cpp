@@ -13,13 +13,14 @@ namespace {
 
 constexpr int64_t tile_pixels = 6;
 constexpr int64_t lanes = 16;                // output channels of a tile
-constexpr int64_t chunk = 128;               // products summed in registers before they join the output
+constexpr int64_t chunk = 64;                // products summed in registers before they join the pixels' sums
 constexpr int64_t block = 20 * tile_pixels;  // pixels whose window addresses are looked up at a time
 
 int64_t bytes(int64_t count, size_t size) { return round_up(count * static_cast<int64_t>(size), memory_alignment); }
 
 struct Windows {
   Conv2dParams params;
+  Conv2dEpilogue epilogue;
   Shape x, w, y;
 
   int64_t taps() const { return w[1] * w[2]; }
@@ -36,8 +37,9 @@ struct Layout {
         addresses(zeros + bytes(windows.w[3], sizeof(float))),
         addresses_of_thread(bytes(windows.taps() * block, sizeof(const float*))) {}
 
-  int64_t total() const { return addresses + addresses_of_thread * thread_count(); }
+  int64_t total() const { return addresses + (addresses_of_thread + sums_of_thread) * thread_count(); }
 
+  static constexpr int64_t sums_of_thread = block * lanes * static_cast<int64_t>(sizeof(float));
   int64_t zeros, addresses, addresses_of_thread;
 };
 
@@ -83,9 +85,9 @@ void look_up(const Windows& windows, const float* x, const float* zeros, int64_t
 }
 
 // Products of `taps` window pixels' channels begin … begin + length - 1 with the panel's weights `w`, summed and added
-// to `start` (the bias, or what y holds: row stride `start_stride`), into y.
+// to `sums` [tile_pixels][lanes] (`first`: put there).
 inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t begin, int64_t length, const float* w,
-                          const float* start, int64_t start_stride, float* y, int64_t y_stride) {
+                          bool first, float* sums) {
   __m256 low[tile_pixels], high[tile_pixels];
   for (int64_t m = 0; m < tile_pixels; ++m) {
     low[m] = high[m] = _mm256_setzero_ps();
@@ -105,22 +107,17 @@ inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t b
   }
 #pragma GCC unroll 6
   for (int64_t m = 0; m < tile_pixels; ++m) {
-    const float* const from = start + m * start_stride;
-    _mm256_storeu_ps(y + m * y_stride, _mm256_add_ps(_mm256_loadu_ps(from), low[m]));
-    _mm256_storeu_ps(y + m * y_stride + 8, _mm256_add_ps(_mm256_loadu_ps(from + 8), high[m]));
+    float* const to = sums + m * lanes;
+    _mm256_store_ps(to, first ? low[m] : _mm256_add_ps(_mm256_load_ps(to), low[m]));
+    _mm256_store_ps(to + 8, first ? high[m] : _mm256_add_ps(_mm256_load_ps(to + 8), high[m]));
   }
 }
 
-// One panel of `count` output pixels, y at the first of them.
+// One panel of `count` output pixels, y at the first of them. `sums` is [block][lanes].
 void multiply_block(const Windows& windows, const float* const* addresses, int64_t count, int64_t panel,
-                    const float* panels, const float* bias, float* y) {
+                    const float* panels, const float* bias, float* sums, float* y) {
   const int64_t outputs = windows.w[0], channels = windows.w[3];
-  const int64_t width = std::min(lanes, outputs - panel * lanes);
   const int64_t taps_at_once = std::max<int64_t>(1, chunk / channels);
-  alignas(32) float start[lanes] = {};
-  if (bias != nullptr) {
-    std::copy_n(bias + panel * lanes, width, start);
-  }
   const float* w = panels + panel * windows.panel_size();
   bool first = true;
   for (int64_t tap = 0; tap < windows.taps(); tap += taps_at_once) {
@@ -128,36 +125,39 @@ void multiply_block(const Windows& windows, const float* const* addresses, int64
     for (int64_t begin = 0; begin < channels; begin += chunk) {
       const int64_t length = std::min(taps_at_once == 1 ? chunk : channels, channels - begin);
       for (int64_t i = 0; i < count; i += tile_pixels) {
-        const float* const* const at = addresses + tap * block + i;
-        float* const out = y + i * outputs + panel * lanes;
-        const int64_t rows = std::min(tile_pixels, count - i);
-        if (rows == tile_pixels && width == lanes) {
-          multiply_tile(at, taps, begin, length, w, first ? start : out, first ? 0 : outputs, out, outputs);
-          continue;
-        }
-        alignas(32) float partial[tile_pixels * lanes];
-        for (int64_t m = 0; m < rows && !first; ++m) {
-          std::copy_n(out + m * outputs, width, partial + m * lanes);
-        }
-        multiply_tile(at, taps, begin, length, w, first ? start : partial, first ? 0 : lanes, partial, lanes);
-        for (int64_t m = 0; m < rows; ++m) {
-          std::copy_n(partial + m * lanes, width, out + m * outputs);
-        }
+        multiply_tile(addresses + tap * block + i, taps, begin, length, w, first, sums + i * lanes);
       }
       w += taps * length * lanes;
       first = false;
+    }
+  }
+  const int64_t width = std::min(lanes, outputs - panel * lanes);
+  alignas(32) float start[lanes] = {};
+  if (bias != nullptr) {
+    std::copy_n(bias + panel * lanes, width, start);
+  }
+  const ClampRange range = *clamp_range(windows.epilogue.activation);
+  const bool add = windows.epilogue.add;
+  for (int64_t i = 0; i < count; ++i) {
+    float* const out = y + i * outputs + panel * lanes;
+    const float* const sum = sums + i * lanes;
+#pragma omp simd
+    for (int64_t lane = 0; lane < width; ++lane) {
+      const float value = start[lane] + sum[lane] + (add ? out[lane] : 0.0F);
+      out[lane] = value < range.low ? range.low : (value > range.high ? range.high : value);
     }
   }
 }
 
 // Panels `first_panel` … `last_panel` - 1 of pixels begin … end - 1.
 void multiply(const Windows& windows, const float* x, const float* zeros, const float* panels, const float* bias,
-              float* y, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel, const float** addresses) {
+              float* y, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel, const float** addresses,
+              float* sums) {
   for (int64_t pixel = begin; pixel < end; pixel += block) {
     const int64_t count = std::min(block, end - pixel);
     look_up(windows, x, zeros, pixel, count, addresses);
     for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-      multiply_block(windows, addresses, count, panel, panels, bias, y + pixel * windows.w[0]);
+      multiply_block(windows, addresses, count, panel, panels, bias, sums, y + pixel * windows.w[0]);
     }
   }
 }
@@ -166,9 +166,9 @@ void multiply(const Windows& windows, const float* x, const float* zeros, const 
 
 bool is_tiled(const Shape& w) { return w[1] * w[2] > 1 && w[3] >= lanes; }
 
-PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
-                                            const Shape& y) {
-  const Windows windows{params, x, w, y};
+PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
+                                            const Conv2dEpilogue& epilogue) {
+  const Windows windows{params, epilogue, x, w, y};
   const Layout layout(windows);
   return {[windows, layout](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                             std::byte* workspace) {
@@ -179,16 +179,22 @@ PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Sh
             const auto addresses = [&](int part) {
               return reinterpret_cast<const float**>(workspace + layout.addresses + part * layout.addresses_of_thread);
             };
+            const auto sums = [&](int part) {
+              return reinterpret_cast<float*>(workspace + layout.addresses +
+                                              thread_count() * layout.addresses_of_thread +
+                                              part * Layout::sums_of_thread);
+            };
             // Threads share out the pixels; where there are too few of them, the panels.
             const int64_t pixels = windows.pixels();
             if (pixels >= block * thread_count()) {
               parallel_parts(pixels, block, [&](int64_t begin, int64_t end, int part) {
                 multiply(windows, x.data, zeros, panels, b.data, y.data, begin, end, 0, windows.panels(),
-                         addresses(part));
+                         addresses(part), sums(part));
               });
             } else {
               parallel_parts(windows.panels(), 1, [&](int64_t begin, int64_t end, int part) {
-                multiply(windows, x.data, zeros, panels, b.data, y.data, 0, pixels, begin, end, addresses(part));
+                multiply(windows, x.data, zeros, panels, b.data, y.data, 0, pixels, begin, end, addresses(part),
+                         sums(part));
               });
             }
           },

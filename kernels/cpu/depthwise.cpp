@@ -23,9 +23,17 @@ struct Window {
   int64_t rows, columns;
 };
 
-// out[c] = bias[c] + the sum over the window of source[c] weight[c], for all channels of one pixel.
+// Every element of a register brought into the range; NaN stays.
+template <class Vector, class T>
+inline Vector clamped(Vector value, T low, T high) {
+  value = value < low ? Vector{} + low : value;
+  return value > high ? Vector{} + high : value;
+}
+
+// out[c] = bias[c] + the sum over the window of source[c] weight[c], clamped, for all channels of one pixel.
 template <class T>
-void pixel(const Window<T> window, const T* bias, T* out, int64_t channels) {
+void pixel(const Window<T> window, const T* bias, ClampRange range, T* out, int64_t channels) {
+  const T least = range.low, most = range.high;
   for_channel_blocks<T, 4>(
       channels, [=]<class Lanes, int count>(int64_t c) __attribute__((always_inline)) {
         typename Lanes::Vector sum[count] = {};
@@ -49,7 +57,7 @@ void pixel(const Window<T> window, const T* bias, T* out, int64_t channels) {
         }
 #pragma GCC unroll 4
         for (int v = 0; v < count; ++v) {
-          Lanes::store(out + c + v * Lanes::width, sum[v]);
+          Lanes::store(out + c + v * Lanes::width, clamped(sum[v], least, most));
         }
       });
 }
@@ -60,7 +68,8 @@ void pixel(const Window<T> window, const T* bias, T* out, int64_t channels) {
 constexpr int strip_columns = 4;
 
 template <class T, int64_t kernel, int64_t stride>
-void strip(const Window<T>& given, const T* bias, T* out, int64_t channels) {
+void strip(const Window<T>& given, const T* bias, ClampRange range, T* out, int64_t channels) {
+  const T least = range.low, most = range.high;
   constexpr int columns = strip_columns;
   const Window<T> window = given;  // a copy that stores to `out` cannot change
   for_channel_blocks<T, 2>(
@@ -106,14 +115,14 @@ void strip(const Window<T>& given, const T* bias, T* out, int64_t channels) {
         for (int column = 0; column < columns; ++column) {
 #pragma GCC unroll 2
           for (int v = 0; v < count; ++v) {
-            Lanes::store(out + column * channels + c + v * Lanes::width, sum[column][v]);
+            Lanes::store(out + column * channels + c + v * Lanes::width, clamped(sum[column][v], least, most));
           }
         }
       });
 }
 
 template <class T>
-using Strip = void (*)(const Window<T>& window, const T* bias, T* out, int64_t channels);
+using Strip = void (*)(const Window<T>& window, const T* bias, ClampRange range, T* out, int64_t channels);
 
 // The strip for this kernel and stride; null where there is none.
 template <class T>
@@ -133,7 +142,9 @@ int64_t row_grain(int64_t row_elements) { return 1 + (1 << 14) / row_elements; }
 }  // namespace
 
 template <class T>
-void depthwise_forward(const Conv2dParams& params, View<const T> x, View<const T> w, View<const T> b, View<T> y) {
+void depthwise_forward(const Conv2dParams& params, View<const T> x, View<const T> w, View<const T> b, View<T> y,
+                       Activation activation) {
+  const ClampRange range = *clamp_range(activation);
   const int64_t height = x[1], width = x[2], channels = x[3];
   const int64_t kernel_rows = w[0], kernel_columns = w[1];
   const int64_t out_height = y[1], out_width = y[2];
@@ -163,10 +174,10 @@ void depthwise_forward(const Conv2dParams& params, View<const T> x, View<const T
             prefetch(window.source + (rows.count() + row) * width * channels, strip_columns * stride * channels);
           }
           prefetch(out + (ow + strip_columns) * channels, strip_columns * channels);
-          strip(window, b.data, out + ow * channels, channels);
+          strip(window, b.data, range, out + ow * channels, channels);
           ow += strip_columns;
         } else {
-          pixel(window, b.data, out + ow * channels, channels);
+          pixel(window, b.data, range, out + ow * channels, channels);
           ++ow;
         }
       }
@@ -219,16 +230,16 @@ void depthwise_backward_data(const Conv2dParams& params, View<const T> w, View<c
         pixel<T>({dy.data + source * channels, -out_width * channels, -channels,
                   w.data + (rows.first * kernel_columns + columns.first) * channels, stride * kernel_columns * channels,
                   stride * channels, rows.count, columns.count},
-                 nullptr, dx.data + (row * width + column) * channels, channels);
+                 nullptr, *clamp_range(Activation::identity), dx.data + (row * width + column) * channels, channels);
       }
     }
   });
 }
 
 template void depthwise_forward(const Conv2dParams&, View<const float>, View<const float>, View<const float>,
-                                View<float>);
+                                View<float>, Activation);
 template void depthwise_forward(const Conv2dParams&, View<const double>, View<const double>, View<const double>,
-                                View<double>);
+                                View<double>, Activation);
 template void depthwise_backward_data(const Conv2dParams&, View<const float>, View<const float>, View<float>,
                                       std::byte*);
 template void depthwise_backward_data(const Conv2dParams&, View<const double>, View<const double>, View<double>,

@@ -72,12 +72,12 @@ void affine_grid_sample_forward(View<const T> x, View<const T> theta, View<T> y)
       for (int64_t row = begin; row < end; ++row) {
         const int64_t n = row / height;
         const T* source = x.data + n * image;
-        const T v = grid_coordinate<T>(row % height, height);
+        const double v = grid_coordinate<double>(row % height, height);
         T* result = y.data + row * width * channels();
         for (int64_t j = 0; j < width; ++j, result += channels()) {
           std::fill_n(result, channels(), T(0));
           GridSampleCorners<T> corners;
-          if (!corners.find(theta.data + 6 * n, grid_coordinate<T>(j, width), v, input_height, input_width,
+          if (!corners.find(theta.data + 6 * n, grid_coordinate<double>(j, width), v, input_height, input_width,
                             channels())) {
             continue;
           }

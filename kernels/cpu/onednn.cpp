@@ -29,9 +29,20 @@ memory::desc channels_second(const Shape& shape, memory::format_tag layout) {
 
 const dnnl::engine& cpu() { return processor().engine; }
 
-dnnl::primitive_attr caller_scratchpad() {
+dnnl::primitive_attr caller_scratchpad(const Conv2dEpilogue& epilogue) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops after;
+  if (epilogue.add) {
+    after.append_sum();
+  }
+  if (epilogue.activation == Activation::relu) {
+    after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
+  } else if (epilogue.activation != Activation::identity) {
+    const ClampRange range = *clamp_range(epilogue.activation);
+    after.append_eltwise(1, dnnl::algorithm::eltwise_clip, range.low, range.high);
+  }
+  attributes.set_post_ops(after);
   return attributes;
 }
 
@@ -82,7 +93,7 @@ MatrixProduct::MatrixProduct(const MatrixShape& shape) : bias_(shape.bias) {
   const memory::desc c = matrix(shape.m, shape.n, false);
   const memory::desc bias({1, shape.n}, memory::data_type::f32, memory::format_tag::ab);
   const dnnl::matmul::desc product = bias_ ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-  const dnnl::matmul::primitive_desc description(product, caller_scratchpad(), cpu());
+  const dnnl::matmul::primitive_desc description(product, caller_scratchpad(shape.epilogue), cpu());
   std::vector<std::pair<int, memory::desc>> arguments{{DNNL_ARG_SRC, a},
                                                       {DNNL_ARG_WEIGHTS, b},
                                                       {DNNL_ARG_DST, c},

@@ -91,11 +91,46 @@ void expand_pixel_candidates(View<const T> x, View<const int32_t> pixels, View<c
   });
 }
 
-#define FER_INSTANTIATE(T)                                           \
-  template void decode_pixels(View<const uint8_t>, View<T>);         \
-  template void replicate_channels_forward(View<const T>, View<T>);  \
-  template void replicate_channels_backward(View<const T>, View<T>); \
-  template void expand_pixel_candidates(View<const T>, View<const int32_t>, View<const T>, View<T>);
+template <class T>
+void patch_windows(View<const T> x, View<const T> windows, View<const int32_t> from, View<const int32_t> to,
+                   View<T> y) {
+  const int64_t height = x[1], width = x[2], channels = x[3], per_image = y[0] / x[0];
+  parallel_for(y[0] * y[1], rows_per_grain(y[2] * channels * static_cast<int64_t>(sizeof(T))),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t line = begin; line < end; ++line) {
+                   const int64_t i = line / y[1];
+                   const int64_t row = to.data[2 * i] + line % y[1], first = to.data[2 * i + 1];
+                   const int64_t window_row = row - from.data[2 * i];
+                   T* const out = y.data + line * y[2] * channels;
+                   // Columns first … first + y[2] - 1 of the image's row, then the window's over them.
+                   const auto copy = [&](const T* source, int64_t source_first, int64_t source_width) {
+                     const int64_t left = std::max(first, source_first);
+                     const int64_t right = std::min(first + y[2], source_first + source_width);
+                     if (left < right) {
+                       std::copy_n(source + (left - source_first) * channels, (right - left) * channels,
+                                   out + (left - first) * channels);
+                     }
+                   };
+                   if (row < 0 || row >= height || first < 0 || first + y[2] > width) {
+                     std::fill_n(out, y[2] * channels, T(0));
+                   }
+                   if (row >= 0 && row < height) {
+                     copy(x.data + (i / per_image * height + row) * width * channels, 0, width);
+                   }
+                   if (window_row >= 0 && window_row < windows[1]) {
+                     copy(windows.data + (i * windows[1] + window_row) * windows[2] * channels, from.data[2 * i + 1],
+                          windows[2]);
+                   }
+                 }
+               });
+}
+
+#define FER_INSTANTIATE(T)                                                                           \
+  template void decode_pixels(View<const uint8_t>, View<T>);                                         \
+  template void replicate_channels_forward(View<const T>, View<T>);                                  \
+  template void replicate_channels_backward(View<const T>, View<T>);                                 \
+  template void expand_pixel_candidates(View<const T>, View<const int32_t>, View<const T>, View<T>); \
+  template void patch_windows(View<const T>, View<const T>, View<const int32_t>, View<const int32_t>, View<T>);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(double)
 #undef FER_INSTANTIATE

@@ -8,10 +8,11 @@ inline namespace FER_CUDA_BUILD {
 namespace {
 
 // The corners that output pixel (i, j) of image n reads; false when it reads none.
+template <class Position>
 __device__ __forceinline__ bool find_corners(const ResampledSizes& s, const float* theta, int n, int i, int j,
                                              GridSampleCorners<float>& corners) {
-  return corners.find(theta + 6 * n, grid_coordinate<float>(j, s.out_width), grid_coordinate<float>(i, s.out_height),
-                      s.height, s.width, s.channels);
+  return corners.find(theta + 6 * n, grid_coordinate<Position>(j, s.out_width),
+                      grid_coordinate<Position>(i, s.out_height), s.height, s.width, s.channels);
 }
 
 template <int width, class T>
@@ -23,7 +24,7 @@ __global__ void forward_kernel(ResampledSizes s, const T* x, const float* theta,
   const int n = pixel / (s.out_height * s.out_width);
   float sum[width] = {};
   GridSampleCorners<float> corners;
-  if (find_corners(s, theta, n, pixel / s.out_width % s.out_height, pixel % s.out_width, corners)) {
+  if (find_corners<double>(s, theta, n, pixel / s.out_width % s.out_height, pixel % s.out_width, corners)) {
     const T* const image = x + static_cast<int64_t>(n) * s.height * s.width * s.channels;
 #pragma unroll
     for (int corner = 0; corner < 4; ++corner) {
@@ -88,7 +89,7 @@ __global__ void dx_kernel(ResampledSizes s, const float* theta, const T* dy, T* 
   for (int i = box.top; i <= box.bottom; ++i) {
     for (int j = box.left; j <= box.right; ++j) {
       GridSampleCorners<float> corners;
-      if (!find_corners(s, theta, n, i, j, corners)) {
+      if (!find_corners<float>(s, theta, n, i, j, corners)) {
         continue;
       }
 #pragma unroll
@@ -119,7 +120,7 @@ __global__ void __launch_bounds__(channel_threads)
   for (int pixel = static_cast<int>(threadIdx.y); pixel < pixels; pixel += static_cast<int>(blockDim.y)) {
     const int i = pixel / s.out_width, j = pixel % s.out_width;
     GridSampleCorners<float> corners;
-    if (!find_corners(s, theta, n, i, j, corners)) {
+    if (!find_corners<float>(s, theta, n, i, j, corners)) {
       continue;
     }
     float gx = 0, gy = 0;

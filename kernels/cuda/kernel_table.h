@@ -34,9 +34,9 @@ namespace fer::cuda {
   X(clamp_forward) X(clamp_backward) X(sign_step) X(ball_step) X(sum_forward) X(fill) X(broadcast)                     \
   X(affine_grid_sample_forward) X(affine_grid_sample_backward) X(linear_forward) X(linear_backward_data)               \
   X(linear_backward_weight) X(decode_pixels) X(replicate_channels_forward) X(replicate_channels_backward)              \
-  X(expand_pixel_candidates) X(max_pool_forward) X(max_pool_backward) X(average_pool_forward) X(average_pool_backward) \
-  X(global_average_pool_forward) X(global_average_pool_backward) X(random_uniform_forward) X(resize_bilinear_forward)  \
-  X(resize_bilinear_backward) X(scale_channels_forward) X(scale_channels_backward)
+  X(expand_pixel_candidates) X(patch_windows) X(max_pool_forward) X(max_pool_backward) X(average_pool_forward)         \
+  X(average_pool_backward) X(global_average_pool_forward) X(global_average_pool_backward) X(random_uniform_forward)    \
+  X(resize_bilinear_forward) X(resize_bilinear_backward) X(scale_channels_forward) X(scale_channels_backward)
 
 // The others, and sizes of workspaces.
 #define FER_PLAIN_LAUNCHERS(X)                                                                                         \

@@ -75,6 +75,35 @@ __global__ void candidates_kernel(Candidates s, int64_t size, const T* x, const 
   }
 }
 
+struct Windows {
+  int height, width, channels;      // of images
+  int window_height, window_width;  // of what lies on them
+  int out_height, out_width;        // of the piece
+  int per_image;                    // windows of an image
+};
+
+// One pixel of one piece.
+template <class T>
+__global__ void patch_kernel(Windows s, int64_t size, const T* x, const T* windows, const int32_t* from,
+                             const int32_t* to, T* y) {
+  const int64_t at = thread_of_all();
+  if (at >= size) {
+    return;
+  }
+  const int64_t i = at / (s.out_height * s.out_width), pixel = at % (s.out_height * s.out_width);
+  const int64_t row = to[2 * i] + pixel / s.out_width, column = to[2 * i + 1] + pixel % s.out_width;
+  const int64_t r = row - from[2 * i], c = column - from[2 * i + 1];
+  const T* source = nullptr;
+  if (r >= 0 && r < s.window_height && c >= 0 && c < s.window_width) {
+    source = windows + ((i * s.window_height + r) * s.window_width + c) * s.channels;
+  } else if (row >= 0 && row < s.height && column >= 0 && column < s.width) {
+    source = x + ((i / s.per_image * s.height + row) * s.width + column) * s.channels;
+  }
+  for (int k = 0; k < s.channels; ++k) {
+    y[at * s.channels + k] = source != nullptr ? source[k] : T{};
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -127,11 +156,23 @@ void expand_pixel_candidates(View<const T> x, View<const int32_t> pixels, View<c
          values.data, y.data);
 }
 
-#define FER_INSTANTIATE(T)                                                   \
-  template void decode_pixels(View<const uint8_t>, View<T>, Stream, bool);   \
-  template void replicate_channels_forward(View<const T>, View<T>, Stream);  \
-  template void replicate_channels_backward(View<const T>, View<T>, Stream); \
-  template void expand_pixel_candidates(View<const T>, View<const int32_t>, View<const T>, View<T>, Stream);
+template <class T>
+void patch_windows(View<const T> x, View<const T> windows, View<const int32_t> from, View<const int32_t> to, View<T> y,
+                   Stream stream) {
+  const auto extent = [](const auto& view, int axis) { return static_cast<int>(view[axis]); };
+  const Windows sizes{extent(x, 1),       extent(x, 2), extent(x, 3), extent(windows, 1),
+                      extent(windows, 2), extent(y, 1), extent(y, 2), static_cast<int>(y[0] / x[0])};
+  const int64_t size = y[0] * y[1] * y[2];
+  launch(stream, grid_for("patch_windows", size), patch_kernel<T>, sizes, size, x.data, windows.data, from.data,
+         to.data, y.data);
+}
+
+#define FER_INSTANTIATE(T)                                                                                   \
+  template void decode_pixels(View<const uint8_t>, View<T>, Stream, bool);                                   \
+  template void replicate_channels_forward(View<const T>, View<T>, Stream);                                  \
+  template void replicate_channels_backward(View<const T>, View<T>, Stream);                                 \
+  template void expand_pixel_candidates(View<const T>, View<const int32_t>, View<const T>, View<T>, Stream); \
+  template void patch_windows(View<const T>, View<const T>, View<const int32_t>, View<const int32_t>, View<T>, Stream);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(bf16)
 #undef FER_INSTANTIATE

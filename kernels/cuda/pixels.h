@@ -23,5 +23,9 @@ template <class T>
 void expand_pixel_candidates(View<const T> x, View<const int32_t> pixels, View<const T> values, View<T> y,
                              Stream stream);
 
+template <class T>
+void patch_windows(View<const T> x, View<const T> windows, View<const int32_t> from, View<const int32_t> to, View<T> y,
+                   Stream stream);
+
 }  // namespace FER_CUDA_BUILD
 }  // namespace fer::cuda

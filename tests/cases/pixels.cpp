@@ -39,6 +39,13 @@ static const AddCases added = [] {
                      {{DType::f32, {1, 4, 5, channels}}, {DType::i32, {3, 9, 2}, 0, 4}, {DType::f32, {3, 9, channels}}},
                      build);
   }
+  // Windows and pieces that reach over every edge of the images.
+  without_gradient("patch_windows/all_edges",
+                   {{DType::f32, {2, 4, 5, 3}},
+                    {DType::f32, {6, 2, 3, 3}},
+                    {DType::i32, {6, 2}, -1, 4},
+                    {DType::i32, {6, 2}, -2, 3}},
+                   [](auto in) { return patch_windows(in[0], in[1], in[2], in[3], 3, 4); });
   return AddCases(std::move(cases));
 }();
 

@@ -109,6 +109,16 @@ static const bool added = [] {
           });
     }
   }
+  for (int64_t channels : {1, 5}) {
+    add_kernel_case("patch_windows/channels_" + std::to_string(channels), [=]<class T>(Trial& trial, T) {
+      // Windows and pieces that reach over every edge of the images.
+      const auto x = trial.input<T>({2, 4, 5, channels}), windows = trial.input<T>({6, 2, 3, channels});
+      const auto from = trial.input<int32_t>({6, 2}, -1, 4), to = trial.input<int32_t>({6, 2}, -2, 3);
+      const auto y = trial.output<T>({6, 3, 4, channels});
+      patch_windows<double>(x.host, windows.host, from.host, to.host, y.host);
+      trial.run([&](cuda::Stream s) { cuda::patch_windows<T>(x, windows, from, to, y, s); });
+    });
+  }
   each_augment_case(add_augment);
   return true;
 }();

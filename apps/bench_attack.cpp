@@ -1,0 +1,136 @@
+// fer bench attack
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+
+#include "analysis/machine.h"
+#include "apps/bench.h"
+#include "apps/step_setup.h"
+#include "attacks/fgsm.h"
+#include "attacks/pixel_attack.h"
+#include "tensor/parallel.h"
+
+namespace fer {
+
+namespace {
+
+// A network as it is before training attacks noise. Labels are its own predictions, so that no image is finished before
+// it begins, and hardly one before its candidates are used up.
+struct BenchAttack {
+  TrainOptions options;
+  StepOptions step;
+  PixelAttackOptions pixel;
+  int64_t classes = 7, images = 16, repeats = 5;
+  double eps = 0.01;
+  bool json = false;
+
+  void run() {
+    const Device device = step.apply(options);
+    options.data = "none";
+    options.check();
+    if (repeats < 1 || images < 1) {
+      fail("--repeats and --images must be at least 1");
+    }
+    if (device == Device::null) {
+      fail("--device null runs nothing; use fer plan");
+    }
+    const ModelOptions model = model_options(options, classes);
+    const Network network = make_network(options.model, model, options.seed, device);
+    step.announce(device);
+    const Shape image{model.size, model.size, model.channels};
+    const auto faces = [&](int64_t count) {
+      Tensor noise(DType::f32, {count, image[0], image[1], image[2]});
+      RandomSequence random(Philox(options.seed, 0));
+      for (float& pixel : noise.as<float>()) {
+        pixel = random.uniform();
+      }
+      return noise;
+    };
+    const Tensor batch = faces(options.batch), few = faces(images);
+    Fgsm fgsm(network, image, {eps}, options.batch);
+    const Tensor batch_labels = predicted(network, image, batch), few_labels = predicted(network, image, few);
+    std::vector<double> fgsm_seconds = time([&] { fgsm.attack(batch, batch_labels); });
+    PixelAttack pixels(network, image, pixel);
+    int64_t queries = 0;
+    std::vector<double> pixel_seconds = time([&] {
+      const AttackResult result = pixels.attack(few, few_labels);
+      queries = 0;
+      for (int64_t q : result.queries) {
+        queries += q;
+      }
+    });
+    const double fgsm_median = median(fgsm_seconds), pixel_median = median(pixel_seconds);
+    const nlohmann::json result = {
+        {"model", options.model},
+        {"image", to_string(image)},
+        {"fgsm_batch", options.batch},
+        {"fgsm_ms", 1e3 * fgsm_median},
+        {"fgsm_images_per_s", static_cast<double>(options.batch) / fgsm_median},
+        {"fgsm_planned_bytes", fgsm.plan().peak_bytes()},
+        {"one_pixel", pixel.describe()},
+        {"one_pixel_images", images},
+        {"one_pixel_images_per_s", static_cast<double>(images) / pixel_median},
+        {"one_pixel_queries_per_s", static_cast<double>(queries) / pixel_median},
+        {"one_pixel_planned_bytes", pixels.plan().peak_bytes()},
+        {"repeats", repeats},
+        {"peak_rss_bytes", peak_resident_bytes()},
+        {"threads", thread_count()},
+        {"device", std::string(name_of(device))},
+        {"machine", machine_description()},
+    };
+    if (json) {
+      std::cout << result.dump(1) << "\n";
+      return;
+    }
+    std::printf("%s %s, %d threads, median of %ld\n", options.model.c_str(), to_string(image).c_str(), thread_count(),
+                repeats);
+    std::printf("fgsm, batch %ld: %.1f ms, %.1f images/s\n", options.batch, 1e3 * fgsm_median,
+                static_cast<double>(options.batch) / fgsm_median);
+    std::printf("one pixel, %s: %.2f images/s, %.0f queries/s\n", pixel.describe().c_str(),
+                static_cast<double>(images) / pixel_median, static_cast<double>(queries) / pixel_median);
+    std::printf("peak resident %s\n", format_bytes(static_cast<double>(peak_resident_bytes())).c_str());
+  }
+
+  Tensor predicted(const Network& network, const Shape& image, const Tensor& of) const {
+    Classifier classifier(network, image, DType::f32, std::min(options.batch, of.shape()[0]));
+    const std::vector<float> scores = classifier.probabilities(of);
+    Tensor labels(DType::i32, {of.shape()[0]});
+    for (int64_t i = 0; i < labels.size(); ++i) {
+      const float* row = scores.data() + i * classes;
+      labels.data<int32_t>()[i] = static_cast<int32_t>(std::max_element(row, row + classes) - row);
+    }
+    return labels;
+  }
+
+  // Seconds of each repeat, after one that is not counted.
+  template <class Run>
+  std::vector<double> time(Run run) const {
+    std::vector<double> seconds;
+    for (int64_t repeat = -1; repeat < repeats; ++repeat) {
+      const auto start = std::chrono::steady_clock::now();
+      run();
+      if (repeat >= 0) {
+        seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      }
+    }
+    return seconds;
+  }
+};
+
+}  // namespace
+
+void add_bench_attack_command(CLI::App& bench) {
+  CLI::App* command = bench.add_subcommand("attack", "images a second of FGSM and of the one-pixel attack");
+  static BenchAttack attack;
+  command->add_option("--model", attack.options.model, "the network (see fer models)")->capture_default_str();
+  attack.step.add_to(*command, attack.options);
+  command->add_option("--classes", attack.classes, "outputs of the network")->capture_default_str();
+  command->add_option("--eps", attack.eps, "FGSM's step")->capture_default_str();
+  command->add_option("--candidates", attack.pixel.candidates, "pixels tried on each image")->capture_default_str();
+  command->add_option("--images", attack.images, "images of the one-pixel attack")->capture_default_str();
+  command->add_option("--repeats", attack.repeats, "times each attack is measured")->capture_default_str();
+  command->add_flag("--json", attack.json, "one JSON object on standard output");
+  command->callback([] { attack.run(); });
+}
+
+}  // namespace fer

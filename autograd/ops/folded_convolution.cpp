@@ -1,0 +1,80 @@
+#include "autograd/ops/folded_convolution.h"
+
+#include <algorithm>
+
+#include "kernels/depthwise.h"
+#include "kernels/fold_batch_norm.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+
+namespace fer {
+
+template <class T>
+std::vector<T> FoldedConvolution::of_norm(std::span<const T> all, const T& result) const {
+  std::vector<T> inputs{result};
+  const auto rest = all.subspan(of_convolution(all).size());
+  inputs.insert(inputs.end(), rest.begin(), rest.end());
+  return inputs;
+}
+
+std::vector<ValueType> FoldedConvolution::infer(std::span<const ValueType> inputs) const {
+  if (inputs.size() < 6) {
+    fail(name(), ": takes 6 inputs or more, was given ", inputs.size());
+  }
+  return norm_->infer(of_norm(inputs, convolution_->infer(of_convolution(inputs))[0]));
+}
+
+Cost FoldedConvolution::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  const int64_t flops = convolution_->cost(of_convolution(inputs), outputs).flops;
+  return {flops + (norm_->has_residual ? 2 : 1) * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
+}
+
+Kernel FoldedConvolution::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                                  const PrepareOptions& options) const {
+  if (options.cuda == nullptr && inputs[0].dtype == DType::f32 && !options.reference) {
+    return prepare_fast(inputs, outputs[0]);
+  }
+  const Kernel convolution = convolution_->prepare(of_convolution(inputs), outputs, options);
+  const Kernel norm = norm_->prepare(of_norm(inputs, outputs[0]), outputs, options);
+  return {[self = *this, convolution, norm](const StepContext* step, std::span<const AnyView> in,
+                                            std::span<const AnyView> out, std::byte* workspace) {
+            convolution.run(step, self.of_convolution(in), out, workspace);
+            norm.run(step, self.of_norm(in, out[0]), out, workspace);
+          },
+          std::max(convolution.workspace_bytes, norm.workspace_bytes), convolution.device};
+}
+
+Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const ValueType& output) const {
+  const Shape w = inputs[1].shape;
+  const Activation activation = norm_->activation;
+  const bool add = norm_->has_residual;
+  PreparedConv2dForward run;
+  if (depthwise_) {
+    run.run = [params = params_, activation](auto x, auto w, auto b, auto y, std::byte*) {
+      depthwise_forward<float>(params, x, w, b, y, activation);
+    };
+  } else {
+    run = prepare_conv2d_forward(params_, inputs[0].shape, w, output.shape, true, {add, activation});
+  }
+  const int64_t bias_at = round_up(inputs[1].bytes(), memory_alignment);
+  const int64_t rest = bias_at + round_up(inputs[bias_ ? 3 : 2].bytes(), memory_alignment);
+  const auto kernel = [=, bias = bias_, epsilon = norm_->params.epsilon, run = run.run](
+                          const StepContext*, auto in, auto out, std::byte* workspace) {
+    const auto given = [&](size_t i) { return in[i].template as<const float>(); };
+    const size_t norm = bias ? 3 : 2;
+    const View<float> weights{reinterpret_cast<float*>(workspace), w};
+    const View<float> biases{reinterpret_cast<float*>(workspace + bias_at), in[norm].shape};
+    fold_batch_norm(epsilon, given(1), bias ? given(2) : View<const float>{}, given(norm), given(norm + 1),
+                    given(norm + 2), given(norm + 3), weights, biases);
+    const auto y = out[0].template as<float>();
+    if (add) {
+      const float* const residual = given(norm + 4).data;
+      parallel_for(y.size(), 1 << 15,
+                   [&](int64_t begin, int64_t end) { std::copy(residual + begin, residual + end, y.data + begin); });
+    }
+    run(given(0), weights, biases, y, workspace + rest);
+  };
+  return {kernel, rest + run.workspace_bytes};
+}
+
+}  // namespace fer
