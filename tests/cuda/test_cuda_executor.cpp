@@ -5,24 +5,14 @@
 #include <cstring>
 #include <numeric>
 
-#include "kernels/cuda/emulation/accelerator.h"
 #include "models/saved_model.h"
 #include "tests/cases/run_case.h"
+#include "tests/cuda/emulated_gpu.h"
 #include "train/step.h"
 
 namespace fer::test {
 
 namespace {
-
-using emulation::EmulatedAccelerator;
-
-// Device::cuda is the emulation as long as this lives.
-struct EmulatedGpu {
-  explicit EmulatedGpu(int64_t bytes = int64_t{1} << 30) : gpu(std::make_shared<EmulatedAccelerator>(bytes)) {}
-
-  std::shared_ptr<EmulatedAccelerator> gpu;
-  ReplacedAccelerator replaced{{gpu, ""}};
-};
 
 std::string error_of(const std::function<void()>& work) {
   try {
@@ -220,7 +210,7 @@ TEST_CASE("cuda executor: steps of whole networks are as exact as the CPU's, on 
     const EmulatedGpu emulated;
     check_steps(training, 2);
     CHECK(emulated.gpu->replays() > 0);
-    CHECK(emulated.gpu->free_bytes() == emulated.gpu->total_bytes());
+    CHECK(emulated.is_empty());
   }
 }
 
@@ -300,7 +290,7 @@ TEST_CASE("cuda executor: a plan that does not fit is refused, with the batch th
   CHECK(error_of([&] { step_of(fits)->run(std::vector<int32_t>(static_cast<size_t>(fits), 0), 0, {}); }).empty());
   CHECK(error_of([&] { step_of(fits + 1); }).find("--batch " + std::to_string(fits) + " would fit") !=
         std::string::npos);
-  CHECK(emulated.gpu->free_bytes() == emulated.gpu->total_bytes());
+  CHECK(emulated.is_empty());
   const EmulatedGpu smaller(1 << 10);
   CHECK(error_of([&] { step_of(64); }).find("no batch would fit") != std::string::npos);
 }
