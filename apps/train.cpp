@@ -126,7 +126,7 @@ class TrainCommand {
     const SavedModel model{options.model, model_options(options, static_cast<int64_t>(dataset.classes.size())),
                            dataset.classes};
     options.convention = name_of_choice(model.options.convention);
-    const Network network = make_network(options.model, model.options, options.seed);
+    const Network network = make_network(options.model, model.options, options.seed, device);
     std::vector<std::string> weight_notes;
     if (!options.weights.empty() && !std::filesystem::exists(folder / "last.safetensors")) {
       weight_notes = Pretrained(options.model, options.weights).load(model.options, options.partial, network);
@@ -150,7 +150,7 @@ class TrainCommand {
       std::cerr << "interrupted; go on with: fer train --resume --out " << folder.string() << "\n";
       throw Interrupted();
     }
-    score(folder, dataset, split);
+    score(folder, dataset, split, device);
   }
 
   void describe(const TrainOptions& options, const Trainer& trainer, const Split& split) const {
@@ -190,9 +190,9 @@ class TrainCommand {
     return trainer.train(report, interrupted());
   }
 
-  static void score(const std::filesystem::path& folder, const Dataset& dataset, const Split& split) {
+  static void score(const std::filesystem::path& folder, const Dataset& dataset, const Split& split, Device device) {
     if (!split.test.empty()) {
-      const Evaluation evaluation = evaluate_network(load_network(folder).network, dataset, split.test);
+      const Evaluation evaluation = evaluate_network(load_network(folder, device).network, dataset, split.test);
       write_file(folder / "evaluation.json", to_json(evaluation).dump(1));
       std::cout << to_text(evaluation);
     }

@@ -13,8 +13,8 @@ Fgsm::Fgsm(const Network& network, Shape image, std::vector<double> eps, int64_t
   for (double one : eps) {
     attacked_.push_back(clamp(add(images_, scale(sign(slope), direction * one)), 0, 1));
   }
-  executor_ =
-      std::make_unique<Executor>(make_plan(graph_, attacked_), network.device, network.variables, network.arena);
+  executor_ = std::make_unique<Executor>(make_plan(graph_, attacked_, planned_for(network.device)), network.device,
+                                         network.variables, network.arena);
 }
 
 std::vector<Tensor> Fgsm::attack(const Tensor& images, const Tensor& labels) {

@@ -71,8 +71,8 @@ PixelAttack::PixelAttack(const Network& network, Shape image, const PixelAttackO
     probabilities_ = local.output;
     places_ = std::move(local.places);
   }
-  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{probabilities_}), network.device,
-                                         network.variables, network.arena);
+  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{probabilities_}, planned_for(network.device)),
+                                         network.device, network.variables, network.arena);
   staged_ = Tensor(DType::f32, images_.shape());
   staged_pixels_ = Tensor(DType::i32, pixels_.shape());
   staged_values_ = Tensor(DType::f32, values_.shape());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <sstream>
 
 namespace fer {
 
@@ -15,11 +16,9 @@ constexpr int poison = 0xFF;  // as floats: NaN
 Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variables, std::shared_ptr<Arena> arena)
     : plan_(std::move(plan)),
       device_(device),
+      accelerator_(accelerator_for(device)),
       variables_(std::move(variables)),
-      arena_(arena ? std::move(arena) : std::make_shared<Arena>()) {
-  if (device != Device::cpu && device != Device::null) {
-    fail("executor: ", unavailable_reason(device));
-  }
+      arena_(arena ? std::move(arena) : std::make_shared<Arena>(accelerator_)) {
   views_.resize(plan_.values().size());
   held_.resize(plan_.values().size());
   for (size_t i = 0; i < views_.size(); ++i) {
@@ -27,6 +26,15 @@ Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variable
   }
   if (device_ == Device::null) {
     return;
+  }
+  if (plan_.device() != device_ || arena_->accelerator() != accelerator_) {
+    fail("executor: runs on device ", device_, ", but ",
+         plan_.device() != device_ ? "its plan was made for another: see planned_for" : "its arena is elsewhere");
+  }
+  if (accelerator_) {
+    check_device_memory();
+    step_ = allocate_on(accelerator_, sizeof(StepContext), Reach::device);
+    variables_->move_to(accelerator_);
   }
   arena_->reserve(plan_.peak_bytes());
   for (const PlannedNode& node : plan_.nodes()) {
@@ -40,8 +48,39 @@ Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variable
   }
   calls_.resize(plan_.nodes().size());
   resolve();
-  if (plan_.guarded()) {
+  if (plan_.guarded() && accelerator_) {
+    accelerator_->fill(arena_->data(), static_cast<std::byte>(poison), plan_.peak_bytes());
+  } else if (plan_.guarded()) {
     std::memset(arena_->data(), poison, static_cast<size_t>(plan_.peak_bytes()));
+  }
+}
+
+void Executor::check_device_memory() const {
+  const bool moved = variables_->accelerator() == accelerator_;
+  std::vector<bool> used(plan_.values().size(), false);
+  int64_t variables = 0, others = sizeof(StepContext);
+  for (const PlannedNode& node : plan_.nodes()) {
+    others += node.kernel.table_bytes;
+    for (int input : node.inputs) {
+      used[static_cast<size_t>(input)] = true;
+    }
+  }
+  const int64_t values = plan_.peak_bytes() > arena_->bytes() ? plan_.peak_bytes() - arena_->bytes() : 0;
+  for (size_t i = 0; i < used.size(); ++i) {
+    const PlannedValue& value = plan_.values()[i];
+    if (used[i] && value.kind == ValueKind::resident) {
+      others += value.type.bytes();
+    } else if (used[i] && value.kind == ValueKind::variable && !(moved && variables_->contains(value.name))) {
+      variables += value.type.bytes();
+    }
+  }
+  const int64_t needed = values + variables + others, free = accelerator_->free_bytes();
+  if (needed > free) {
+    std::ostringstream text;
+    text << "device cuda: " << needed << " bytes are needed (" << values << " for values, " << variables
+         << " for weights and moments, " << others << " for data and tables), " << free << " are free on "
+         << accelerator_->name();
+    throw OutOfDeviceMemory(text.str(), free - variables - others + arena_->bytes());
   }
 }
 
@@ -69,8 +108,25 @@ void Executor::resolve() {
     for (int output : node.outputs) {
       calls_[i].outputs.push_back(views_[static_cast<size_t>(output)]);
     }
+    if (node.kernel.table_bytes > 0) {
+      make_table(node, i);
+    }
   }
   resolved_for_ = arena_->data();
+  captured_.reset();
+  warm_ = false;
+}
+
+void Executor::make_table(const PlannedNode& node, size_t number) {
+  Call& call = calls_[number];
+  std::vector<std::byte> table(static_cast<size_t>(node.kernel.table_bytes));
+  node.kernel.write_table(call.inputs, call.outputs, table.data());
+  DeviceMemory& memory = tables_[number];
+  if (!memory) {
+    memory = allocate_on(accelerator_, node.kernel.table_bytes, Reach::device);
+  }
+  accelerator_->copy_in(memory.get(), table.data(), node.kernel.table_bytes);
+  call.inputs.push_back({memory.get(), DType::u8, {node.kernel.table_bytes}});
 }
 
 namespace {
@@ -96,14 +152,30 @@ Executor& Executor::feed(Value input, AnyView elements) {
     return *this;  // nothing runs, or nothing reads it
   }
   arena_->reserve(plan_.peak_bytes());
-  std::memcpy(arena_->data() + value.offset, elements.data, static_cast<size_t>(elements.bytes()));
+  if (accelerator_) {
+    accelerator_->copy_in(arena_->data() + value.offset, elements.data, elements.bytes());
+  } else {
+    std::memcpy(arena_->data() + value.offset, elements.data, static_cast<size_t>(elements.bytes()));
+  }
   return *this;
 }
 
 Executor& Executor::bind(Value resident, AnyView elements) {
   given(plan_, "bind", resident, ValueKind::resident, elements);
-  views_[static_cast<size_t>(resident.id())].data = elements.data;
-  resolved_for_ = nullptr;
+  void* data = elements.data;
+  if (accelerator_) {
+    DeviceMemory& memory = residents_[resident.id()];
+    if (!memory) {
+      memory = allocate_on(accelerator_, elements.bytes(), Reach::device);
+    }
+    accelerator_->copy_in(memory.get(), elements.data, elements.bytes());
+    data = memory.get();
+  }
+  AnyView& view = views_[static_cast<size_t>(resident.id())];
+  if (view.data != data) {
+    view.data = data;
+    resolved_for_ = nullptr;
+  }
   return *this;
 }
 
@@ -114,19 +186,43 @@ void Executor::run(const StepContext& step, std::vector<double>* seconds) {
   if (resolved_for_ != arena_->data()) {
     resolve();
   }
+  if (!accelerator_) {
+    run_nodes(&step, seconds);
+    return;
+  }
+  accelerator_->copy_in(step_.get(), &step, sizeof step);
+  const auto* on_device = reinterpret_cast<const StepContext*>(step_.get());
+  if (seconds != nullptr || plan_.guarded() || !warm_) {  // a first run may still set things up
+    run_nodes(on_device, seconds);
+    warm_ = true;
+    return;
+  }
+  if (!captured_) {
+    captured_ = accelerator_->capture([&] { run_nodes(on_device, nullptr); });
+  }
+  captured_->replay();
+}
+
+void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds) {
   if (seconds != nullptr) {
     seconds->assign(calls_.size(), 0.0);
   }
   using Clock = std::chrono::steady_clock;
+  const auto now = [&] {
+    if (seconds != nullptr && accelerator_) {
+      accelerator_->synchronize();
+    }
+    return seconds != nullptr ? Clock::now() : Clock::time_point();
+  };
   for (size_t i = 0; i < calls_.size(); ++i) {
     const PlannedNode& node = plan_.nodes()[i];
     if (!node.kernel.run) {
       continue;
     }
-    const auto start = seconds != nullptr ? Clock::now() : Clock::time_point();
+    const auto start = now();
     node.kernel.run(step, calls_[i].inputs, calls_[i].outputs, arena_->data() + node.workspace_offset);
     if (seconds != nullptr) {
-      (*seconds)[i] = std::chrono::duration<double>(Clock::now() - start).count();
+      (*seconds)[i] = std::chrono::duration<double>(now() - start).count();
     }
     if (plan_.guarded()) {
       check_guards(node);
@@ -134,14 +230,21 @@ void Executor::run(const StepContext& step, std::vector<double>* seconds) {
   }
 }
 
+bool Executor::is_poison(int64_t begin, int64_t end) const {
+  std::vector<std::byte> copy;
+  const std::byte* from = arena_->data() + begin;
+  if (accelerator_) {
+    copy.resize(static_cast<size_t>(end - begin));
+    accelerator_->copy_out(copy.data(), from, end - begin);
+    from = copy.data();
+  }
+  return std::all_of(from, from + (end - begin), [](std::byte b) { return b == static_cast<std::byte>(poison); });
+}
+
 void Executor::check_guards(const PlannedNode& node) const {
-  const auto intact = [&](int64_t begin, int64_t end) {
-    return std::all_of(arena_->data() + begin, arena_->data() + end,
-                       [](std::byte b) { return b == static_cast<std::byte>(poison); });
-  };
   const auto check = [&](int64_t offset, int64_t bytes, const std::string& what) {
-    if (!intact(offset - guard_bytes, offset) ||
-        !intact(offset + bytes, offset + round_up(bytes, memory_alignment) + guard_bytes)) {
+    if (!is_poison(offset - guard_bytes, offset) ||
+        !is_poison(offset + bytes, offset + round_up(bytes, memory_alignment) + guard_bytes)) {
       fail(node.operation->name(), ": wrote outside ", what, " (in ", node.scope, ")");
     }
   };
@@ -161,7 +264,16 @@ AnyView Executor::read(Value output) const {
   if (std::find(outputs.begin(), outputs.end(), output.id()) == outputs.end()) {
     fail("read: value ", output.id(), " is not an output of the plan");
   }
-  return views_[static_cast<size_t>(output.id())];
+  const AnyView& view = views_[static_cast<size_t>(output.id())];
+  if (!accelerator_) {
+    return view;
+  }
+  Tensor& copy = downloads_[output.id()];
+  if (copy.empty()) {
+    copy = Tensor(view.dtype, view.shape);
+  }
+  accelerator_->copy_out(copy.view().data, view.data, view.bytes());
+  return copy.view();
 }
 
 }  // namespace fer

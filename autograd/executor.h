@@ -1,31 +1,45 @@
 // Walks a plan. No allocation, no shape logic inside a run.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "autograd/plan.h"
 #include "autograd/variables.h"
+#include "tensor/accelerator.h"
 #include "tensor/device.h"
 
 namespace fer {
 
+// A plan does not fit into what the device has free.
+class OutOfDeviceMemory : public Error {
+ public:
+  OutOfDeviceMemory(const std::string& what, int64_t room) : Error(what), room(room) {}
+  int64_t room;  // bytes that the plan's values could have, beside its variables and residents
+};
+
 class Executor {
  public:
-  // Takes the variables of the plan from `variables` (making those that are missing) and room from `arena`, its own
-  // when none is given. Executors that share an arena must not be used in turns between feed() and read().
+  // Takes the variables of the plan from `variables` (making those that are missing, and moving all of them to where
+  // `device` reaches them) and room from `arena`, its own when none is given. Executors that share an arena must not be
+  // used in turns between feed() and read(). Throws OutOfDeviceMemory before anything is allocated.
   Executor(Plan plan, Device device, std::shared_ptr<Variables> variables, std::shared_ptr<Arena> arena = nullptr);
 
   // Copies the elements of an input into place. Throws unless type and shape agree.
   Executor& feed(Value input, AnyView elements);
 
-  // Points a resident input at memory that stays where it is until the executor is gone.
+  // Points a resident input at memory that stays where it is until the executor is gone. On cuda it is copied to the
+  // device, now; who changes the elements binds them again.
   Executor& bind(Value resident, AnyView elements);
 
-  // Runs every node once. `seconds`, when given, receives the time of each node (indexed like plan().nodes()).
+  // Runs every node once. `seconds`, when given, receives the time of each node (indexed like plan().nodes()). On cuda
+  // the nodes are queued; the second run is recorded as one graph, which later ones replay, unless `seconds` are asked
+  // for or the plan is guarded.
   void run(const StepContext& step, std::vector<double>* seconds = nullptr);
 
-  // An output of the plan, valid until the next run (or until another executor of the same arena runs).
+  // An output of the plan, in the host's memory and valid until the next run (or until another executor of the same
+  // arena runs).
   AnyView read(Value output) const;
   template <class T>
   T scalar(Value output) const {
@@ -36,21 +50,35 @@ class Executor {
   int64_t arena_bytes() const { return arena_->bytes(); }
 
  private:
+  void check_device_memory() const;
   void resolve();
+  void make_table(const PlannedNode& node, size_t number);
+  void run_nodes(const StepContext* step, std::vector<double>* seconds);
   void check_guards(const PlannedNode& node) const;
+  bool is_poison(int64_t begin, int64_t end) const;
 
   struct Call {
     std::vector<AnyView> inputs, outputs;
   };
+  using DeviceMemory = std::shared_ptr<std::byte>;
 
   Plan plan_;
   Device device_;
+  std::shared_ptr<Accelerator> accelerator_;  // of device cuda, else null
   std::shared_ptr<Variables> variables_;
   std::shared_ptr<Arena> arena_;
   std::vector<Tensor> held_;                 // variables, by value id
   std::vector<AnyView> views_;               // every value, by id
   std::vector<Call> calls_;                  // one a node
   const std::byte* resolved_for_ = nullptr;  // the arena's address when views_ were made
+
+  // Of device cuda.
+  DeviceMemory step_;                        // a StepContext
+  std::map<int, DeviceMemory> residents_;    // by value id
+  std::map<size_t, DeviceMemory> tables_;    // by node
+  mutable std::map<int, Tensor> downloads_;  // outputs that were read, by value id
+  std::unique_ptr<CapturedRun> captured_;
+  bool warm_ = false;  // has run since views_ were made
 };
 
 }  // namespace fer

@@ -10,9 +10,15 @@
 #include <vector>
 
 #include "kernels/context.h"
+#include "kernels/cuda/stream.h"
+#include "tensor/device.h"
 #include "tensor/tensor.h"
 
 namespace fer {
+
+namespace cuda {
+struct KernelTable;
+}
 
 class Graph;
 class Value;
@@ -34,16 +40,25 @@ struct Cost {
 };
 
 // A kernel made ready for fixed shapes: run many times, without allocation. `in` and `out` follow the operation's
-// inputs and outputs; `workspace` has at least `workspace_bytes` bytes, aligned to memory_alignment.
+// inputs and outputs; `workspace` has at least `workspace_bytes` bytes, aligned to memory_alignment. All of it, `step`
+// too, is in the memory of `device`, where a run is only queued.
 struct Kernel {
-  std::function<void(const StepContext& step, std::span<const AnyView> in, std::span<const AnyView> out,
+  std::function<void(const StepContext* step, std::span<const AnyView> in, std::span<const AnyView> out,
                      std::byte* workspace)>
       run;
   int64_t workspace_bytes = 0;
+  Device device = Device::cpu;
+
+  // What a kernel wants in its device's memory beside the views, made of their addresses: the executor has it written
+  // when they are known and appends it to `in` (of type u8).
+  int64_t table_bytes = 0;
+  std::function<void(std::span<const AnyView> in, std::span<const AnyView> out, std::byte* table)> write_table{};
 };
 
 struct PrepareOptions {
-  bool reference = false;  // the plain loop instead of the fast path, where there are two
+  bool reference = false;                   // the plain loop instead of the fast path, where there are two
+  const cuda::KernelTable* cuda = nullptr;  // kernels for device cuda are wanted; null: for the CPU
+  cuda::Stream stream;                      // that they are queued on
 };
 
 // What a gradient rule is given. `output_gradients[i]` is invalid (valid() == false) where output i does not matter.

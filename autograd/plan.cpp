@@ -6,6 +6,7 @@
 
 #include "autograd/placement.h"
 #include "autograd/program.h"
+#include "tensor/accelerator.h"
 
 namespace fer {
 
@@ -77,6 +78,7 @@ class Planner {
   }
 
   void prepare_kernels() {
+    plan_.device_ = options_.kernels.cuda != nullptr ? Device::cuda : Device::cpu;
     for (const Node& node : program_.nodes) {
       PlannedNode planned{node.operation, node.inputs, node.outputs, node.scope, node.phase, {}, {}, 0};
       if (!node.operation->is_view()) {
@@ -84,6 +86,9 @@ class Planner {
         const auto outputs = types(node.outputs);
         planned.cost = node.operation->cost(inputs, outputs);
         planned.kernel = node.operation->prepare(inputs, outputs, options_.kernels);
+        if (planned.kernel.device != plan_.device_) {
+          fail(node.operation->name(), ": has no kernel for device ", plan_.device_);
+        }
       }
       plan_.nodes_.push_back(std::move(planned));
     }
@@ -217,6 +222,14 @@ class Planner {
 
 Plan make_plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options) {
   return Planner(graph, outputs, options).build();
+}
+
+PlanOptions planned_for(Device device, PlanOptions options) {
+  if (const auto accelerator = accelerator_for(device)) {
+    options.kernels.cuda = &accelerator->kernels();
+    options.kernels.stream = {accelerator->stream()};
+  }
+  return options;
 }
 
 int64_t Plan::variable_bytes() const {

@@ -52,6 +52,8 @@ class Plan {
   int64_t variable_bytes() const;
   Cost total_cost() const;
   bool guarded() const { return guarded_; }
+  // Whose memory its kernels work in: cpu, or cuda where PlanOptions::kernels said so.
+  Device device() const { return device_; }
 
  private:
   friend class Planner;
@@ -61,11 +63,15 @@ class Plan {
   int64_t peak_bytes_ = 0;
   int64_t lower_bound_bytes_ = 0;
   bool guarded_ = false;
+  Device device_ = Device::cpu;
 };
 
 // Plans the nodes that `outputs` need. Bytes of fences on each side of a value in a guarded plan:
 constexpr int64_t guard_bytes = memory_alignment;
 
 Plan make_plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options = {});
+
+// The options with the kernels of `device`, which must be available; for null those of the CPU.
+PlanOptions planned_for(Device device, PlanOptions options = {});
 
 }  // namespace fer

@@ -12,6 +12,38 @@ uint64_t hash_of(std::string_view text) {
   return hash;
 }
 
+Tensor Variables::zeros(DType dtype, const Shape& shape) const {
+  return accelerator_ ? shared_tensor(accelerator_, dtype, shape) : Tensor(dtype, shape);
+}
+
+Tensor Variables::copy_of(const Tensor& value) const {
+  Tensor copy = zeros(value.dtype(), value.shape());
+  std::memcpy(copy.view().data, value.view().data, static_cast<size_t>(value.bytes()));
+  return copy;
+}
+
+void Variables::finish_runs() const {
+  if (accelerator_) {
+    accelerator_->synchronize();
+  }
+}
+
+const std::map<std::string, Tensor>& Variables::all() const {
+  finish_runs();
+  return tensors_;
+}
+
+void Variables::move_to(const std::shared_ptr<Accelerator>& accelerator) {
+  if (accelerator == accelerator_) {
+    return;
+  }
+  finish_runs();
+  accelerator_ = accelerator;
+  for (auto& [name, tensor] : tensors_) {
+    tensor = copy_of(tensor);
+  }
+}
+
 Tensor Variables::get(const std::string& name, const ValueType& type, const Initializer& initializer) {
   const auto found = tensors_.find(name);
   if (found != tensors_.end()) {
@@ -20,7 +52,7 @@ Tensor Variables::get(const std::string& name, const ValueType& type, const Init
     }
     return found->second;
   }
-  Tensor value(type.dtype, type.shape);
+  Tensor value = zeros(type.dtype, type.shape);
   if (initializer) {
     RandomSequence random(Philox(seed_ ^ hash_of(name), 0));
     initializer(value, random);
@@ -34,19 +66,21 @@ Tensor Variables::at(const std::string& name) const {
   if (found == tensors_.end()) {
     fail("variable '", name, "' does not exist");
   }
+  finish_runs();
   return found->second;
 }
 
 void Variables::set(const std::string& name, const Tensor& value) {
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) {
-    tensors_.emplace(name, value.clone());
+    tensors_.emplace(name, copy_of(value));
     return;
   }
   if (found->second.dtype() != value.dtype() || found->second.shape() != value.shape()) {
     fail("variable '", name, "' is ", found->second.dtype(), found->second.shape(), ", the new value ", value.dtype(),
          value.shape());
   }
+  finish_runs();
   std::memcpy(found->second.view().data, value.view().data, static_cast<size_t>(value.bytes()));
 }
 

@@ -2,16 +2,26 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "autograd/graph.h"
+#include "tensor/accelerator.h"
 
 namespace fer {
 
 class Variables {
  public:
-  // `seed` keys the first values, together with each variable's name.
-  explicit Variables(uint64_t seed) : seed_(seed) {}
+  // `seed` keys the first values, together with each variable's name. The host reads and writes all of them, wherever
+  // they are: in its own memory, or in what it shares with `accelerator`.
+  explicit Variables(uint64_t seed, std::shared_ptr<Accelerator> accelerator = nullptr)
+      : accelerator_(std::move(accelerator)), seed_(seed) {}
+
+  // Moves all there are, and all that are made from now on, to where `accelerator`'s kernels reach them. Whoever holds
+  // tensors from before keeps the old ones: the executors of one Variables run on one device.
+  void move_to(const std::shared_ptr<Accelerator>& accelerator);
+  const std::shared_ptr<Accelerator>& accelerator() const { return accelerator_; }
 
   // The variable, made and initialised when it is not there yet. Throws when it is there with another type.
   Tensor get(const std::string& name, const ValueType& type, const Initializer& initializer);
@@ -22,9 +32,15 @@ class Variables {
   // Takes a copy of `value` as the variable's value, whether it is there or not.
   void set(const std::string& name, const Tensor& value);
 
-  const std::map<std::string, Tensor>& all() const { return tensors_; }
+  // The values after all that executors have begun.
+  const std::map<std::string, Tensor>& all() const;
 
  private:
+  Tensor zeros(DType dtype, const Shape& shape) const;
+  Tensor copy_of(const Tensor& value) const;
+  void finish_runs() const;
+
+  std::shared_ptr<Accelerator> accelerator_;
   uint64_t seed_;
   std::map<std::string, Tensor> tensors_;
 };

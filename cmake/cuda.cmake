@@ -3,6 +3,20 @@
 file(GLOB cuda_sources CONFIGURE_DEPENDS kernels/cuda/*.cu)
 file(GLOB emulation_sources CONFIGURE_DEPENDS kernels/cuda/emulation/*.cpp)
 
+# Program and library talk through classes and structs of these headers: both must have been built from the same.
+file(GLOB shared_headers CONFIGURE_DEPENDS tensor/*.h kernels/*.h kernels/cuda/*.h)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${shared_headers})
+set(digests "")
+foreach(header ${shared_headers})
+  file(SHA256 ${header} digest)
+  string(APPEND digests ${digest})
+endforeach()
+string(SHA256 digests ${digests})
+string(SUBSTRING ${digests} 0 16 digests)
+set_source_files_properties(tensor/accelerator.cpp kernels/cuda/runtime/accelerator.cpp PROPERTIES
+                            COMPILE_DEFINITIONS FER_CUDA_ABI="${digests}")
+target_link_libraries(fer_tensor PUBLIC ${CMAKE_DL_LIBS})
+
 find_program(FER_NVCC nvcc PATHS /usr/local/cuda/bin)
 get_filename_component(nvcc_folder "${FER_NVCC}" DIRECTORY)
 find_path(FER_CUDA_HEADERS cuda_bf16.h HINTS ${nvcc_folder}/../include PATHS /usr/local/cuda/include)
@@ -16,8 +30,9 @@ elseif(NOT FER_CUDA STREQUAL "OFF" AND FER_NVCC AND NOT FER_SANITIZE)
   enable_language(CUDA)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")  # CMake 3.25 does not know that nvcc has it
   # The few functions that kernels' launchers need of tensor/ are compiled in, so that the library stands alone.
-  add_library(fer_cuda SHARED ${cuda_sources} tensor/shape.cpp tensor/dtype.cpp)
+  add_library(fer_cuda SHARED ${cuda_sources} kernels/cuda/runtime/accelerator.cpp tensor/shape.cpp tensor/dtype.cpp)
   target_include_directories(fer_cuda PRIVATE ${PROJECT_SOURCE_DIR})
+  target_include_directories(fer_cuda SYSTEM PRIVATE ${FER_CUDA_HEADERS})
   set_target_properties(fer_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
   target_link_options(fer_cuda PRIVATE -Wl,--no-undefined)
   # 554: a View<const T> has a conversion to itself.

@@ -53,8 +53,9 @@ Network make_network(const std::string& model, const ModelOptions& options, uint
   const ModelOptions resolved = resolve(find_model(model), options);
   Network network;
   network.make = [model, resolved](Graph& graph) { return make_model(model, graph, resolved); };
-  network.variables = std::make_shared<Variables>(seed);
-  network.arena = std::make_shared<Arena>();
+  const std::shared_ptr<Accelerator> accelerator = accelerator_for(device);
+  network.variables = std::make_shared<Variables>(seed, accelerator);
+  network.arena = std::make_shared<Arena>(accelerator);
   network.device = device;
   network.classes = resolved.classes;
   return network;

@@ -1,6 +1,6 @@
 #include "tensor/device.h"
 
-#include "tensor/error.h"
+#include "tensor/accelerator.h"
 
 namespace fer {
 
@@ -16,7 +16,7 @@ std::string_view name_of(Device device) {
   return "?";
 }
 
-std::string unavailable_reason(Device device) { return device == Device::cuda ? "this build has no CUDA backend" : ""; }
+std::string unavailable_reason(Device device) { return device == Device::cuda ? find_accelerator().reason : ""; }
 
 Device parse_device(std::string_view text) {
   if (text == "auto") {
@@ -24,9 +24,7 @@ Device parse_device(std::string_view text) {
   }
   for (Device device : {Device::cpu, Device::cuda, Device::null}) {
     if (text == name_of(device)) {
-      if (const std::string reason = unavailable_reason(device); !reason.empty()) {
-        fail("device ", text, " is unavailable: ", reason, "; use --device cpu");
-      }
+      accelerator_for(device);  // throws where it cannot be used
       return device;
     }
   }

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "tensor/error.h"
+#include "tensor/accelerator.h"
 
 namespace fer {
 
@@ -34,10 +34,18 @@ Block::Block(int64_t bytes) : bytes_(bytes) {
 void Unmap::operator()(std::byte* data) const { munmap(data, static_cast<size_t>(mapped_bytes)); }
 
 void Arena::reserve(int64_t bytes) {
-  if (bytes > block_.bytes()) {
-    block_ = Block();
-    block_ = Block(bytes);
+  if (bytes <= bytes_) {
+    return;
   }
+  memory_.reset();  // before the larger one is there
+  bytes_ = 0;
+  if (accelerator_) {
+    memory_ = allocate_on(accelerator_, bytes, Reach::device);
+  } else {
+    const auto block = std::make_shared<Block>(bytes);
+    memory_ = {block, block->data()};
+  }
+  bytes_ = bytes;
 }
 
 int64_t peak_resident_bytes() {

@@ -1,11 +1,14 @@
-// Owned memory on the host: aligned blocks, and the arena that executors share.
+// Owned memory: aligned blocks on the host, and the arena that executors share.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace fer {
+
+class Accelerator;
 
 // Every value in memory begins at a multiple of this many bytes (a cache line; a full AVX-512 register).
 constexpr int64_t memory_alignment = 64;
@@ -37,14 +40,20 @@ class Block {
 // process pays for the largest plan only. What an executor leaves in it is gone once another has run.
 class Arena {
  public:
+  // In the memory of `accelerator`, or of the host when it is null.
+  explicit Arena(std::shared_ptr<Accelerator> accelerator = nullptr) : accelerator_(std::move(accelerator)) {}
+
   // Grows to at least `bytes`; contents are lost when it grows.
   void reserve(int64_t bytes);
 
-  std::byte* data() const { return block_.data(); }
-  int64_t bytes() const { return block_.bytes(); }
+  std::byte* data() const { return memory_.get(); }
+  int64_t bytes() const { return bytes_; }
+  const std::shared_ptr<Accelerator>& accelerator() const { return accelerator_; }
 
  private:
-  Block block_;
+  std::shared_ptr<Accelerator> accelerator_;
+  std::shared_ptr<std::byte> memory_;
+  int64_t bytes_ = 0;
 };
 
 // The most bytes this process has had resident since it began (VmHWM), as the system accounts for it.

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/executor.h"
 #include "autograd/ops.h"
+#include "tests/device.h"
 
 namespace fer::test {
 
@@ -19,7 +19,8 @@ Tensor tensor_of(Shape shape, const std::vector<T>& elements) {
 inline std::vector<Tensor> evaluate(const std::vector<Value>& outputs,
                                     const std::vector<std::pair<Value, Tensor>>& inputs, const StepContext& step = {},
                                     std::shared_ptr<Variables> variables = std::make_shared<Variables>(0)) {
-  Executor executor(make_plan(outputs.front().graph(), outputs), Device::cpu, std::move(variables));
+  Executor executor =
+      make_executor(outputs.front().graph(), outputs, std::move(variables), test_device(outputs.front().dtype()));
   for (const auto& [input, elements] : inputs) {
     executor.feed(input, elements.view());
   }

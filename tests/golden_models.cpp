@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "autograd/executor.h"
 #include "layers/weights.h"
 #include "models/model.h"
 #include "tensor/file.h"
@@ -155,7 +154,7 @@ class GoldenModel {
     const Tensor input = input_.converted(DType::f32);
     const Value x = graph.input("x", DType::f32, input.shape());
     const Value logits = make_model(name(), graph, options_)->forward(x, Mode::evaluation);
-    Executor executor(make_plan(graph, std::vector{logits}), Device::cpu, variables);
+    Executor executor = make_executor(graph, std::vector{logits}, variables);
     executor.feed(x, input.view()).run({});
     return doubles(Tensor(executor.read(logits), nullptr));
   }
@@ -174,7 +173,7 @@ class GoldenModel {
     outputs.push_back(logits);
     outputs.push_back(loss);
     outputs.insert(outputs.end(), kinks.begin(), kinks.end());
-    Executor executor(make_plan(graph, outputs), Device::cpu, variables);
+    Executor executor = make_executor(graph, outputs, variables, test_device(dtype));
     executor.feed(x, input.view()).feed(labels, labels_.view()).run({});
 
     const auto read = [&](Value value) { return Tensor(executor.read(value), nullptr); };

@@ -5,10 +5,10 @@
 #include <sstream>
 
 #include "analysis/gradcam.h"
-#include "autograd/executor.h"
 #include "autograd/ops.h"
 #include "data/distort.h"
 #include "layers/weights.h"
+#include "tests/device.h"
 #include "tests/golden.h"
 
 namespace fer::test {
@@ -152,7 +152,7 @@ void check_operation(const std::string& test, const TensorFile& file) {
   const Value dy = graph.input("dy", DType::f32, y.shape());
   std::vector<Value> outputs = gradients(y, wrt, dy);
   outputs.push_back(y);
-  Executor executor(make_plan(graph, outputs), Device::cpu, variables);
+  Executor executor = make_executor(graph, outputs, variables);
   for (const auto& [name, value] : inputs) {
     if (name.rfind("running_", 0) != 0) {
       executor.feed(value, values[name].view());
@@ -193,7 +193,7 @@ void check_optimizer(const std::string& test, const TensorFile& file) {
   const Value update = optimizer_step(optimizer_of(test, about), rate, std::vector{w}, std::vector{g});
   auto variables = std::make_shared<Variables>(0);
   variables->set("w", file.at("w0"));
-  Executor executor(make_plan(graph, std::vector{update}), Device::cpu, variables);
+  Executor executor = make_executor(graph, std::vector{update}, variables);
   auto lr = static_cast<float>(number_after(about, "lr", 0));
   for (int step = 1; file.contains("w" + std::to_string(step)); ++step) {
     executor.feed(g, file.at("g" + std::to_string(step)).view()).feed(rate, {&lr, DType::f32, {}}).run({});
@@ -241,7 +241,7 @@ void check_fgsm(const std::string& test, const TensorFile& file) {
       outputs.push_back(clamp(add(cnn.x, scale(sign(slope), std::stod(name.substr(5)))), 0, 1));
     }
   }
-  Executor executor(make_plan(cnn.graph, outputs), Device::cpu, std::make_shared<Variables>(0));
+  Executor executor = make_executor(cnn.graph, outputs);
   cnn.feed(executor, file);
   executor.run({});
   check(test, "logits", Tensor(executor.read(cnn.logits), nullptr), file.at("logits"));
@@ -259,7 +259,7 @@ void check_grad_cam(const std::string& test, const TensorFile& file) {
   Graph graph;
   const Value small = graph.input("maps", DType::f32, maps.shape());
   const Value large = resize_bilinear(small, expected.shape()[1], expected.shape()[2]);
-  Executor executor(make_plan(graph, std::vector{large}), Device::cpu, std::make_shared<Variables>(0));
+  Executor executor = make_executor(graph, std::vector{large});
   executor.feed(small, maps.view()).run({});
   const Tensor resized(executor.read(large), nullptr);
   check(test, "cam_resized", resized, expected);
@@ -274,7 +274,7 @@ void check_grad_cam(const std::string& test, const TensorFile& file) {
   }
   const Value cotangent = cnn.graph.input("chosen", DType::f32, chosen.shape());
   const Value slope = gradients(cnn.logits, std::vector{cnn.activation}, cotangent)[0];
-  Executor run(make_plan(cnn.graph, std::vector{cnn.activation, slope}), Device::cpu, std::make_shared<Variables>(0));
+  Executor run = make_executor(cnn.graph, std::vector{cnn.activation, slope});
   cnn.feed(run, network);
   run.feed(cotangent, chosen.view()).run({});
   check(test, "activation", Tensor(run.read(cnn.activation), nullptr), to_nhwc(file.at("activation")));

@@ -21,15 +21,9 @@ double largest(const Tensor& tensor) {
 void check_close(const Case& one, const std::string& what, const Tensor& actual, const Tensor& expected,
                  double tolerance) {
   REQUIRE(actual.shape() == expected.shape());
-  const double bound = tolerance * std::max(largest(expected), 1e-3);
-  double worst = 0;
-  for (int64_t i = 0; i < actual.size(); ++i) {
-    const double a = actual.data<double>()[i], e = expected.data<double>()[i];
-    const double difference = std::isnan(a) && std::isnan(e) ? 0 : std::abs(a - e);
-    worst = difference > worst || std::isnan(difference) ? difference : worst;
-  }
-  INFO(one.name, ": ", what, " differs by ", worst, ", allowed ", bound);
-  CHECK(worst <= bound);
+  const double difference = relative_difference(actual, expected);
+  INFO(one.name, ": ", what, " differs by ", difference, ", allowed ", tolerance);
+  CHECK(difference <= tolerance);
 }
 
 double dot(const Tensor& a, const Tensor& b) {

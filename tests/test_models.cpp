@@ -1,9 +1,9 @@
 // Every network: parameters as the papers print them, options, and that it learns.
 #include <doctest/doctest.h>
 
-#include "autograd/executor.h"
 #include "data/dataset.h"
 #include "models/saved_model.h"
+#include "tests/device.h"
 
 namespace fer::test {
 
@@ -27,7 +27,7 @@ Learning learn(const std::string& model, const ModelOptions& options, int64_t im
   const Value correct = count_correct(logits, labels);
   const std::vector<Value> parameters = graph.trainable();
   const Value update = optimizer_step({}, learning_rate, parameters, gradients(loss, parameters));
-  Executor step(make_plan(graph, std::vector{loss, correct, update}), Device::cpu, std::make_shared<Variables>(1));
+  Executor step = make_executor(graph, std::vector{loss, correct, update}, std::make_shared<Variables>(1));
   Tensor rate_now(DType::f32, {});
   *rate_now.data<float>() = static_cast<float>(rate);
   Learning result;

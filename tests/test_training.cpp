@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "models/saved_model.h"
+#include "tests/device.h"
 #include "tests/temporary_folder.h"
 #include "train/trainer.h"
 
@@ -37,7 +38,7 @@ Trained steps(const std::string& model, const PlanOptions& plan, int count, cons
   options.augment = "strong";
   options.adversarial = adversarial;
   options.label_smoothing = 0.1;
-  const Network network = make_network(model, {.size = 32}, 3);
+  const Network network = make_network(model, {.size = 32}, 3, test_device());
   TrainingStep step(options, network, find_model(model).head, small_data(8, 32, 1), plan);
   std::vector<int32_t> indices(8);
   std::iota(indices.begin(), indices.end(), 0);
@@ -74,7 +75,7 @@ TensorFile thawed(const std::vector<int>& stops, int64_t unfreeze_after = 1, int
   ends.push_back(1000);
   int done = 0;
   for (int end : ends) {
-    const Network network = make_network(options.model, {.classes = 7, .size = 16}, 3);
+    const Network network = make_network(options.model, {.classes = 7, .size = 16}, 3, test_device());
     Trainer trainer(options, network, find_model(options.model).head, {{"model", options.model}}, dataset, split,
                     folder.path());
     REQUIRE(trainer.training_samples() / options.batch == 3);
@@ -208,7 +209,7 @@ TEST_CASE("training: every network learns eight images by heart") {
     TrainOptions options;
     options.batch = 8;
     options.augment = "none";
-    const Network network = make_network(model, {.size = 32, .dropout = 0}, 3);
+    const Network network = make_network(model, {.size = 32, .dropout = 0}, 3, test_device());
     TrainingStep step(options, network, find_model(model).head, small_data(8, 32, 1));
     std::vector<int32_t> indices(8);
     std::iota(indices.begin(), indices.end(), 0);

@@ -2,6 +2,25 @@
 
 namespace fer {
 
+namespace {
+
+// The largest batch below options.batch, and of two or more, whose step needs no more than `room` bytes for its values;
+// 1 when there is none.
+int64_t batch_that_fits(TrainOptions options, Network network, const std::string& head, const TrainingData& data,
+                        const PlanOptions& plan_options, int64_t room) {
+  network.device = Device::null;
+  options.memory_limit = 0;
+  int64_t fits = 1, too_large = options.batch;
+  while (too_large - fits > 1) {
+    options.batch = (fits + too_large) / 2;
+    const TrainingStep step(options, network, head, data, plan_options);
+    (step.plan().peak_bytes() <= room ? fits : too_large) = options.batch;
+  }
+  return fits;
+}
+
+}  // namespace
+
 TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, const std::string& head,
                            const TrainingData& data, const PlanOptions& plan_options)
     : options_(options), data_(data) {
@@ -9,7 +28,7 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
     return graph_.resident(name, tensor.dtype(), tensor.shape());
   };
   const Value images = resident("images", data_.images);
-  const Value labels = resident("labels", data_.labels);
+  labels_ = resident("labels", data_.labels);
   const Value targets = data_.targets.empty() ? Value() : resident("targets", data_.targets);
   if (data_.class_weight) {
     class_weight_ = resident("class_weight", *data_.class_weight);
@@ -20,7 +39,7 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
   const std::unique_ptr<Module> model = network.make(graph_);
   const bool frozen = options.freeze == "backbone";
   const Mode mode = frozen ? Mode::frozen : Mode::training;
-  const Value batch_labels = gather(labels, indices_);
+  const Value batch_labels = gather(labels_, indices_);
   const Value target = targets.valid() ? gather(targets, indices_) : batch_labels;
   const Value x = augment(decode(gather(images, indices_)), augmentation(options.augment));
   const AdversarialTraining adversarial = parse_adversarial(options.adversarial);
@@ -49,18 +68,24 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
   const Restore phase(graph_.phase, Phase::update);
   const Value update = optimizer_step(optimizer_params(options), learning_rate_, parameters, slopes);
 
-  Plan plan = make_plan(graph_, std::vector{loss_, correct_, update}, plan_options);
+  const PlanOptions device_options = planned_for(network.device, plan_options);
+  Plan plan = make_plan(graph_, std::vector{loss_, correct_, update}, device_options);
   if (options.memory_limit > 0 && plan.peak_bytes() + plan.variable_bytes() > options.memory_limit) {
     fail("--memory-limit: ", options.memory_limit,
          " bytes are not enough for this step: ", plan.peak_bytes() + plan.variable_bytes(), " are the least (",
          plan.peak_bytes(), " for values, ", plan.variable_bytes(),
          " for weights and moments); a smaller --batch needs less");
   }
-  executor_ = std::make_unique<Executor>(std::move(plan), network.device, network.variables, network.arena);
+  try {
+    executor_ = std::make_unique<Executor>(std::move(plan), network.device, network.variables, network.arena);
+  } catch (const OutOfDeviceMemory& error) {
+    const int64_t fits = batch_that_fits(options, network, head, data, device_options, error.room);
+    fail(error.what(), fits > 1 ? "; --batch " + std::to_string(fits) + " would fit" : "; no batch would fit");
+  }
   if (network.device == Device::null) {
     return;
   }
-  executor_->bind(images, data_.images.view()).bind(labels, data_.labels.view());
+  executor_->bind(images, data_.images.view()).bind(labels_, data_.labels.view());
   if (targets.valid()) {
     executor_->bind(targets, data_.targets.view());
   }

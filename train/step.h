@@ -33,6 +33,9 @@ class TrainingStep {
   Result run(const std::vector<int32_t>& indices, double learning_rate, const StepContext& step,
              std::vector<double>* seconds = nullptr);
 
+  // To be called when the elements of the data's labels have changed.
+  void labels_changed() { executor_->bind(labels_, data_.labels.view()); }
+
   const Plan& plan() const { return executor_->plan(); }
 
  private:
@@ -41,7 +44,7 @@ class TrainingStep {
   const TrainOptions options_;
   TrainingData data_;
   Graph graph_;
-  Value indices_, learning_rate_, class_weight_, loss_, correct_;
+  Value labels_, indices_, learning_rate_, class_weight_, loss_, correct_;
   std::unique_ptr<Executor> executor_;
   bool attacks_ = false;         // makes adversarial examples
   std::vector<double> seconds_;  // of each node, where that is to be told apart

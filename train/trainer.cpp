@@ -116,7 +116,7 @@ std::unique_ptr<TrainingStep> Trainer::make_step(bool frozen, Device device) con
   options.freeze = frozen ? "backbone" : "none";
   Network network = network_;
   network.device = device;
-  return std::make_unique<TrainingStep>(options, network, head_, data_);
+  return std::make_unique<TrainingStep>(options, network, head_, data_, planned_for(network_.device));
 }
 
 // The whole network trains from here on, with a new optimizer: the backbone's moments begin with the others, so that
@@ -237,6 +237,7 @@ void Trainer::draw_labels(int64_t epoch) {
     }
     data_.labels.data<int32_t>()[sample] = label;
   }
+  step_->labels_changed();
 }
 
 std::vector<int32_t> Trainer::order_of(int64_t epoch) const {

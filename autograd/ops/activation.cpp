@@ -1,6 +1,7 @@
 #include "autograd/ops/activation.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -20,13 +21,8 @@ Cost ActivationForward::cost(std::span<const ValueType> inputs, std::span<const 
 }
 
 Kernel ActivationForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                                  const PrepareOptions&) const {
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    return {[activation = activation](const StepContext&, auto in, auto out, std::byte*) {
-      activation_forward<T>(activation, in[0].template as<const T>(), out[0].template as<T>());
-    }};
-  });
+                                  const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(activation_forward), activation);
 }
 
 std::vector<ValueType> ActivationBackward::infer(std::span<const ValueType> inputs) const {
@@ -42,14 +38,8 @@ Cost ActivationBackward::cost(std::span<const ValueType> inputs, std::span<const
 }
 
 Kernel ActivationBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                                   const PrepareOptions&) const {
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    return {[activation = activation](const StepContext&, auto in, auto out, std::byte*) {
-      activation_backward<T>(activation, in[0].template as<const T>(), in[1].template as<const T>(),
-                             out[0].template as<T>());
-    }};
-  });
+                                   const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(activation_backward), activation);
 }
 
 Value activate(Activation activation, Value x) {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -35,11 +36,15 @@ class Augment : public Operation {
     return {geometry + (changes_brightness(params_) ? 4 * elements : 0), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+      return launch_kernel(cuda->augment_forward, options, params_, stream_);
+    }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);
-      return {[params = params_, stream = stream_](const StepContext& step, auto in, auto out, std::byte*) {
-        augment_forward<T>(params, Philox(step.seed, stream, step.step), in[0].template as<const T>(),
+      return {[params = params_, stream = stream_](const StepContext* step, auto in, auto out, std::byte*) {
+        augment_forward<T>(params, Philox(step->seed, stream, step->step), in[0].template as<const T>(),
                            out[0].template as<T>());
       }};
     });

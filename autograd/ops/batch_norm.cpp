@@ -1,6 +1,7 @@
 #include "autograd/ops/batch_norm.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -46,6 +47,19 @@ std::vector<int> forward_in_place(bool has_residual) {
   return has_residual ? std::vector<int>{0, 5} : std::vector<int>{0};
 }
 
+// The kernels take it after beta; null where there is none.
+AnyView residual_of(std::span<const AnyView> in) { return in.size() > 5 ? in[5] : AnyView{nullptr, in[0].dtype, {}}; }
+
+// For `vector`, one value a channel.
+int64_t workspace_bytes(const ValueType& vector, const PrepareOptions& options) {
+  const int64_t channels = vector.shape.size();
+  if (options.cuda != nullptr) {
+    return options.cuda->batch_norm_workspace_bytes(channels);
+  }
+  return vector.dtype == DType::f64 ? batch_norm_workspace_bytes<double>(channels)
+                                    : batch_norm_workspace_bytes<float>(channels);
+}
+
 }  // namespace
 
 std::vector<ValueType> BatchNormTraining::infer(std::span<const ValueType> inputs) const {
@@ -77,18 +91,21 @@ Cost BatchNormTraining::cost(std::span<const ValueType> inputs, std::span<const 
 std::vector<int> BatchNormTraining::in_place() const { return forward_in_place(has_residual); }
 
 Kernel BatchNormTraining::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                                  const PrepareOptions&) const {
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    const auto run = [params = params, activation = activation, has_residual = has_residual](
-                         const StepContext&, auto in, auto out, std::byte* workspace) {
-      const View<const T> residual = has_residual ? in[5].template as<const T>() : View<const T>{};
-      batch_norm_training<T>(params, activation, in[0].template as<const T>(), in[1].template as<const T>(),
-                             in[2].template as<const T>(), residual, in[3].template as<T>(), in[4].template as<T>(),
-                             out[0].template as<T>(), out[1].template as<T>(), out[2].template as<T>(), workspace);
-    };
-    return {run, batch_norm_workspace_bytes<T>(inputs[1].shape.size())};
-  });
+                                  const PrepareOptions& options) const {
+  const auto* cuda = launchers_for(*this, inputs[0].dtype, options);
+  constexpr int parts = 0;  // no statistics were left in the workspace
+  Kernel kernel = cuda != nullptr
+                      ? launch_kernel(cuda->batch_norm_training, options, params, activation, parts)
+                      : with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
+                          return call_kernel(&batch_norm_training<decltype(scalar)>, options, params, activation);
+                        });
+  kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte* workspace) {
+    const AnyView read[] = {in[0], in[1], in[2], residual_of(in)};
+    const AnyView written[] = {in[3], in[4], out[0], out[1], out[2]};
+    run(step, read, written, workspace);
+  };
+  kernel.workspace_bytes = workspace_bytes(inputs[1], options);
+  return kernel;
 }
 
 std::vector<ValueType> BatchNormInference::infer(std::span<const ValueType> inputs) const {
@@ -111,18 +128,15 @@ Cost BatchNormInference::cost(std::span<const ValueType> inputs, std::span<const
 std::vector<int> BatchNormInference::in_place() const { return forward_in_place(has_residual); }
 
 Kernel BatchNormInference::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                                   const PrepareOptions&) const {
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    const auto run = [params = params, activation = activation, has_residual = has_residual](
-                         const StepContext&, auto in, auto out, std::byte* workspace) {
-      const View<const T> residual = has_residual ? in[5].template as<const T>() : View<const T>{};
-      batch_norm_inference<T>(params, activation, in[0].template as<const T>(), in[1].template as<const T>(),
-                              in[2].template as<const T>(), residual, in[3].template as<const T>(),
-                              in[4].template as<const T>(), out[0].template as<T>(), workspace);
-    };
-    return {run, batch_norm_workspace_bytes<T>(inputs[1].shape.size())};
-  });
+                                   const PrepareOptions& options) const {
+  Kernel kernel =
+      make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_inference), params, activation);
+  kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte* workspace) {
+    const AnyView read[] = {in[0], in[1], in[2], residual_of(in), in[3], in[4]};
+    run(step, read, out, workspace);
+  };
+  kernel.workspace_bytes = workspace_bytes(inputs[1], options);
+  return kernel;
 }
 
 std::vector<ValueType> BatchNormTrainingBackward::infer(std::span<const ValueType> inputs) const {
@@ -136,17 +150,11 @@ Cost BatchNormTrainingBackward::cost(std::span<const ValueType> inputs, std::spa
 }
 
 Kernel BatchNormTrainingBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                                          const PrepareOptions&) const {
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    const auto run = [activation = activation](const StepContext&, auto in, auto out, std::byte* workspace) {
-      batch_norm_training_backward<T>(
-          activation, in[0].template as<const T>(), in[1].template as<const T>(), in[2].template as<const T>(),
-          in[3].template as<const T>(), in[4].template as<const T>(), in[5].template as<const T>(),
-          out[0].template as<T>(), out[1].template as<T>(), out[2].template as<T>(), workspace);
-    };
-    return {run, batch_norm_workspace_bytes<T>(inputs[2].shape.size())};
-  });
+                                          const PrepareOptions& options) const {
+  Kernel kernel =
+      make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_training_backward), activation);
+  kernel.workspace_bytes = workspace_bytes(inputs[2], options);
+  return kernel;
 }
 
 std::vector<ValueType> BatchNormInferenceBackward::infer(std::span<const ValueType> inputs) const {
@@ -158,18 +166,11 @@ Cost BatchNormInferenceBackward::cost(std::span<const ValueType> inputs, std::sp
 }
 
 Kernel BatchNormInferenceBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                                           const PrepareOptions&) const {
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    const auto run = [params = params, activation = activation](const StepContext&, auto in, auto out,
-                                                                std::byte* workspace) {
-      batch_norm_inference_backward<T>(
-          params, activation, in[0].template as<const T>(), in[1].template as<const T>(), in[2].template as<const T>(),
-          in[3].template as<const T>(), in[4].template as<const T>(), in[5].template as<const T>(),
-          out[0].template as<T>(), out[1].template as<T>(), out[2].template as<T>(), workspace);
-    };
-    return {run, batch_norm_workspace_bytes<T>(inputs[2].shape.size())};
-  });
+                                           const PrepareOptions& options) const {
+  Kernel kernel =
+      make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_inference_backward), params, activation);
+  kernel.workspace_bytes = workspace_bytes(inputs[2], options);
+  return kernel;
 }
 
 Value batch_norm(Value x, Value gamma, Value beta, Value running_mean, Value running_var, const BatchNormParams& params,

@@ -1,5 +1,6 @@
 #include "autograd/ops/channel_sum.h"
 
+#include "autograd/ops/make_kernel.h"
 #include "kernels/channel_sum.h"
 
 namespace fer {
@@ -24,14 +25,11 @@ class ChannelSum : public Operation {
   }
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
-                 const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      const auto run = [](const StepContext&, auto in, auto out, std::byte* workspace) {
-        channel_sum<T>(in[0].template as<const T>(), out[0].template as<T>(), workspace);
-      };
-      return {run, channel_sum_workspace(outputs[0].shape.size())};
-    });
+                 const PrepareOptions& options) const override {
+    Kernel kernel = make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(channel_sum));
+    kernel.workspace_bytes = options.cuda != nullptr ? options.cuda->channel_sum_workspace(outputs[0].shape.size())
+                                                     : channel_sum_workspace(outputs[0].shape.size());
+    return kernel;
   }
 };
 

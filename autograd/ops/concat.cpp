@@ -1,6 +1,7 @@
 #include "kernels/concat.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -39,17 +40,29 @@ class Concat : public Operation {
     return result;
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    const auto copy_all = [](auto copy) {
+      return [copy](const StepContext*, std::span<const AnyView> in, std::span<const AnyView> out, std::byte*) {
         int64_t begin = 0;
         for (const AnyView& input : in) {
-          const int64_t count = input.shape[-1];
-          copy_channels<T>(input.as<const T>(), 0, out[0].template as<T>(), begin, count);
-          begin += count;
+          copy(input, out[0], begin, input.shape[-1]);
+          begin += input.shape[-1];
         }
-      }};
+      };
+    };
+    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+      const auto copy = [launch = cuda->copy_channels, options](const AnyView& x, const AnyView& y, int64_t to,
+                                                                int64_t count) {
+        launch(x.as<const float>(), 0, y.as<float>(), to, count, options.stream, options.reference);
+      };
+      return {copy_all(copy), 0, Device::cuda};
+    }
+    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+      using T = decltype(scalar);
+      return {copy_all([](const AnyView& x, const AnyView& y, int64_t to, int64_t count) {
+        copy_channels<T>(x.as<const T>(), 0, y.as<T>(), to, count);
+      })};
     });
   }
 };
@@ -90,13 +103,9 @@ class SliceChannels : public Operation {
     return {0, 2 * outputs[0].bytes()};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[begin = begin_, count = count_](const StepContext&, auto in, auto out, std::byte*) {
-        copy_channels<T>(in[0].template as<const T>(), begin, out[0].template as<T>(), 0, count);
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(copy_channels), begin_, int64_t{0}, count_);
   }
 
  private:

@@ -1,4 +1,5 @@
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 #include "kernels/elementwise.h"
 
 namespace fer {
@@ -17,18 +18,20 @@ class Constant : public Operation {
     return {type_};
   }
 
-  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions&) const override {
+  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions& options) const override {
+    const cuda::KernelTable* const cuda = options.cuda;
     switch (type_.dtype) {
       case DType::f32:
-        return kernel<float>();
+        return kernel<float>(options, cuda != nullptr ? cuda->f32.fill : nullptr);
       case DType::f64:
-        return kernel<double>();
+        launchers_for(*this, type_.dtype, options);  // throws for the GPU
+        return kernel<double>(options, nullptr);
       case DType::u8:
-        return kernel<uint8_t>();
+        return kernel<uint8_t>(options, cuda != nullptr ? cuda->fill_u8 : nullptr);
       case DType::i32:
-        return kernel<int32_t>();
+        return kernel<int32_t>(options, cuda != nullptr ? cuda->fill_i32 : nullptr);
       case DType::i64:
-        return kernel<int64_t>();
+        return kernel<int64_t>(options, cuda != nullptr ? cuda->fill_i64 : nullptr);
       default:
         fail("constant: cannot be ", type_.dtype);
     }
@@ -36,10 +39,9 @@ class Constant : public Operation {
 
  private:
   template <class T>
-  Kernel kernel() const {
-    return {[value = static_cast<T>(value_)](const StepContext&, auto, auto out, std::byte*) {
-      fill<T>(value, out[0].template as<T>());
-    }};
+  Kernel kernel(const PrepareOptions& options, void (*launcher)(T, View<T>, cuda::Stream)) const {
+    const T value = static_cast<T>(value_);
+    return launcher != nullptr ? launch_kernel(launcher, options, value) : call_kernel(&fill<T>, options, value);
   }
 
   ValueType type_;

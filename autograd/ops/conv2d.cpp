@@ -2,7 +2,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/channel_sum.h"
-#include "autograd/ops/prepared_kernel.h"
+#include "autograd/ops/make_kernel.h"
 #include "kernels/channel_sum.h"
 
 namespace fer {
@@ -62,6 +62,11 @@ Shape result_shape(const Operation& operation, const Conv2dParams& params, const
 // 2 x multiply-adds, taps in the padding counted as everyone does: each of y's elements is one filter's worth.
 int64_t convolution_flops(const Shape& w, const Shape& y) { return 2 * y.size() * (w.size() / w[0]); }
 
+// On the GPU plain loops run.
+bool runs_on_onednn(std::span<const ValueType> inputs, const PrepareOptions& options) {
+  return options.cuda == nullptr && inputs[0].dtype == DType::f32 && !options.reference;
+}
+
 }  // namespace
 
 std::vector<ValueType> Conv2dForward::infer(std::span<const ValueType> inputs) const {
@@ -95,23 +100,12 @@ Cost Conv2dForward::cost(std::span<const ValueType> inputs, std::span<const Valu
 
 Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                               const PrepareOptions& options) const {
-  const bool bias = inputs.size() == 3;
-  if (inputs[0].dtype == DType::f32 && !options.reference) {
-    const auto fast = prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias);
-    return {[bias, run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
-              run(in[0].template as<const float>(), in[1].template as<const float>(),
-                  bias ? in[2].template as<const float>() : View<const float>{}, out[0].template as<float>(),
-                  workspace);
-            },
-            fast.workspace_bytes};
+  if (runs_on_onednn(inputs, options)) {
+    const bool bias = inputs.size() == 3;
+    return call_kernel(prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias),
+                       options);
   }
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    return {[bias, params = params](const StepContext&, auto in, auto out, std::byte*) {
-      conv2d_forward<T>(params, in[0].template as<const T>(), in[1].template as<const T>(),
-                        bias ? in[2].template as<const T>() : View<const T>{}, out[0].template as<T>());
-    }};
-  });
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(conv2d_forward), params);
 }
 
 std::vector<ValueType> Conv2dBackwardData::infer(std::span<const ValueType> inputs) const {
@@ -126,16 +120,10 @@ Cost Conv2dBackwardData::cost(std::span<const ValueType> inputs, std::span<const
 
 Kernel Conv2dBackwardData::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                    const PrepareOptions& options) const {
-  if (inputs[0].dtype == DType::f32 && !options.reference) {
-    return kernel_of(prepare_conv2d_backward_data(params, inputs[0].shape, inputs[1].shape, x));
+  if (runs_on_onednn(inputs, options)) {
+    return call_kernel(prepare_conv2d_backward_data(params, inputs[0].shape, inputs[1].shape, x), options);
   }
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    return {[params = params](const StepContext&, auto in, auto out, std::byte*) {
-      conv2d_backward_data<T>(params, in[0].template as<const T>(), in[1].template as<const T>(),
-                              out[0].template as<T>());
-    }};
-  });
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(conv2d_backward_data), params);
 }
 
 std::vector<ValueType> Conv2dBackwardWeight::infer(std::span<const ValueType> inputs) const {
@@ -154,20 +142,26 @@ Cost Conv2dBackwardWeight::cost(std::span<const ValueType> inputs, std::span<con
 
 Kernel Conv2dBackwardWeight::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                      const PrepareOptions& options) const {
-  if (inputs[0].dtype == DType::f32 && !options.reference) {
-    const auto fast = prepare_conv2d_backward_weight(params, inputs[0].shape, inputs[1].shape, w, bias);
-    return {[bias = bias, run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
-              run(in[0].template as<const float>(), in[1].template as<const float>(), out[0].template as<float>(),
-                  bias ? out[1].template as<float>() : View<float>{}, workspace);
-            },
-            fast.workspace_bytes};
+  if (runs_on_onednn(inputs, options)) {
+    return call_kernel(prepare_conv2d_backward_weight(params, inputs[0].shape, inputs[1].shape, w, bias), options);
   }
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    return {[bias = bias, params = params](const StepContext&, auto in, auto out, std::byte*) {
-      conv2d_backward_weight<T>(params, in[0].template as<const T>(), in[1].template as<const T>(),
-                                out[0].template as<T>(), bias ? out[1].template as<T>() : View<T>{});
-    }};
+  if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+    Kernel kernel = launch_kernel(cuda->conv2d_backward_weight, options, params);
+    if (bias) {
+      kernel.run = [run = kernel.run, sum = cuda->channel_sum, options](const StepContext* step, auto in, auto out,
+                                                                        std::byte* workspace) {
+        run(step, in, out, workspace);
+        if (out[1].data != nullptr) {
+          sum(in[1].template as<const float>(), out[1].template as<float>(), workspace, options.stream,
+              options.reference);
+        }
+      };
+      kernel.workspace_bytes = options.cuda->channel_sum_workspace(w[0]);
+    }
+    return kernel;
+  }
+  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
+    return call_kernel(&conv2d_backward_weight<decltype(scalar)>, options, params);
   });
 }
 

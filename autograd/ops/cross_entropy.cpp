@@ -1,6 +1,7 @@
 #include "kernels/cross_entropy.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -69,10 +70,19 @@ class CrossEntropyBackward : public Operation {
     return {8 * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    if (const auto* cuda = launchers_for(*this, inputs[1].dtype, options)) {
+      const auto run = [params = params_, launch = cuda->cross_entropy_backward, stream = options.stream](
+                           const StepContext*, auto in, auto out, std::byte*) {
+        launch(params, in[0].template as<const float>(), in[1].template as<const float>(),
+               target_of<float>(in.subspan(2)), out[0].template as<float>(), stream);
+      };
+      return {run, 0, Device::cuda};
+    }
     return with_float_type(name(), inputs[1].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);
-      return {[params = params_](const StepContext&, auto in, auto out, std::byte*) {
+      return {[params = params_](const StepContext*, auto in, auto out, std::byte*) {
         cross_entropy_backward<T>(params, in[0].template as<const T>(), in[1].template as<const T>(),
                                   target_of<T>(in.subspan(2)), out[0].template as<T>());
       }};
@@ -110,10 +120,19 @@ class CrossEntropy : public Operation {
     return {6 * inputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+      const auto run = [params = params_, launch = cuda->cross_entropy_forward, stream = options.stream](
+                           const StepContext*, auto in, auto out, std::byte*) {
+        launch(params, in[0].template as<const float>(), target_of<float>(in.subspan(1)), out[0].template as<float>(),
+               stream);
+      };
+      return {run, 0, Device::cuda};
+    }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);
-      return {[params = params_](const StepContext&, auto in, auto out, std::byte*) {
+      return {[params = params_](const StepContext*, auto in, auto out, std::byte*) {
         cross_entropy_forward<T>(params, in[0].template as<const T>(), target_of<T>(in.subspan(1)),
                                  out[0].template as<T>());
       }};

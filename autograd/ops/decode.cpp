@@ -1,4 +1,5 @@
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 #include "kernels/pixels.h"
 
 namespace fer {
@@ -25,13 +26,8 @@ class Decode : public Operation {
     return {outputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), dtype_, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        decode_pixels<T>(in[0].template as<const uint8_t>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions& options) const override {
+    return make_kernel(*this, dtype_, options, FER_BOTH_DEVICES(decode_pixels));
   }
 
  private:

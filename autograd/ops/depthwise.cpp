@@ -4,6 +4,7 @@
 #include "autograd/ops/channel_sum.h"
 #include "autograd/ops/conv2d.h"
 #include "autograd/ops/depthwise.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -40,19 +41,16 @@ class DepthwiseBackwardData : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+      return launch_kernel(cuda->depthwise_backward_data, options, params_);
+    }
+    Kernel kernel = with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
       using T = decltype(scalar);
-      const auto run = [params = params_, plain = options.reference](const StepContext&, auto in, auto out,
-                                                                     std::byte* workspace) {
-        const auto w = in[0].template as<const T>(), dy = in[1].template as<const T>();
-        if (plain) {
-          depthwise_backward_data_plain<T>(params, w, dy, out[0].template as<T>());
-        } else {
-          depthwise_backward_data<T>(params, w, dy, out[0].template as<T>(), workspace);
-        }
-      };
-      return {run, inputs[0].bytes()};
+      return options.reference ? call_kernel(&depthwise_backward_data_plain<T>, options, params_)
+                               : call_kernel(&depthwise_backward_data<T>, options, params_);
     });
+    kernel.workspace_bytes = inputs[0].bytes();
+    return kernel;
   }
 
  private:
@@ -79,19 +77,18 @@ class DepthwiseBackwardWeight : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+      Kernel kernel = launch_kernel(cuda->depthwise_backward_weight, options, params_);
+      kernel.workspace_bytes = options.cuda->depthwise_weight_workspace(outputs[0].shape.size());
+      return kernel;
+    }
+    Kernel kernel = with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
       using T = decltype(scalar);
-      const auto run = [params = params_, plain = options.reference](const StepContext&, auto in, auto out,
-                                                                     std::byte* workspace) {
-        const auto x = in[0].template as<const T>(), dy = in[1].template as<const T>();
-        if (plain) {
-          depthwise_backward_weight_plain<T>(params, x, dy, out[0].template as<T>());
-        } else {
-          depthwise_backward_weight<T>(params, x, dy, out[0].template as<T>(), workspace);
-        }
-      };
-      return {run, depthwise_weight_workspace(outputs[0].bytes())};
+      return options.reference ? call_kernel(&depthwise_backward_weight_plain<T>, options, params_)
+                               : call_kernel(&depthwise_backward_weight<T>, options, params_);
     });
+    kernel.workspace_bytes = depthwise_weight_workspace(outputs[0].bytes());
+    return kernel;
   }
 
  private:
@@ -132,18 +129,17 @@ Cost DepthwiseForward::cost(std::span<const ValueType> inputs, std::span<const V
 
 Kernel DepthwiseForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                  const PrepareOptions& options) const {
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
+  if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+    Kernel kernel = launch_kernel(cuda->depthwise_forward, options, params);
+    kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte*) {
+      run(step, in, out, nullptr);  // no statistics of y
+    };
+    return kernel;
+  }
+  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
     using T = decltype(scalar);
-    return {[params = params, plain = options.reference, bias = inputs.size() == 3](const StepContext&, auto in,
-                                                                                    auto out, std::byte*) {
-      const auto x = in[0].template as<const T>(), w = in[1].template as<const T>();
-      const View<const T> b = bias ? in[2].template as<const T>() : View<const T>{};
-      if (plain) {
-        depthwise_forward_plain<T>(params, x, w, b, out[0].template as<T>());
-      } else {
-        depthwise_forward<T>(params, x, w, b, out[0].template as<T>());
-      }
-    }};
+    return options.reference ? call_kernel(&depthwise_forward_plain<T>, options, params)
+                             : call_kernel(&depthwise_forward<T>, options, params, Activation::identity);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/dropout.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -36,13 +37,7 @@ class Dropout : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {
-          [params = params_, reference = options.reference](const StepContext& step, auto in, auto out, std::byte*) {
-            dropout_forward<T>(params, step, in[0].template as<const T>(), out[0].template as<T>(), reference);
-          }};
-    });
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(dropout_forward), params_);
   }
 
  private:

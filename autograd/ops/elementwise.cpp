@@ -1,21 +1,10 @@
 #include "autograd/ops/elementwise.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 #include "kernels/elementwise.h"
 
 namespace fer {
-
-namespace {
-
-// A kernel that calls function(T{}, in, out) with the typed scalar T of `dtype`.
-template <class Function>
-Kernel make_kernel(const Operation& operation, DType dtype, Function function) {
-  return with_float_type(operation.name(), dtype, [&](auto scalar) -> Kernel {
-    return {[=](const StepContext&, auto in, auto out, std::byte*) { function(scalar, in, out); }};
-  });
-}
-
-}  // namespace
 
 std::vector<ValueType> Elementwise::infer(std::span<const ValueType> inputs) const {
   check_input_count(*this, inputs, static_cast<size_t>(inputs_));
@@ -38,11 +27,9 @@ std::vector<Value> Add::gradient(Graph&, const GradientArguments& arguments) con
   return {arguments.output_gradients[0], arguments.output_gradients[0]};
 }
 
-Kernel Add::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype, [](auto scalar, auto in, auto out) {
-    using T = decltype(scalar);
-    add_forward<T>(in[0].template as<const T>(), in[1].template as<const T>(), out[0].template as<T>());
-  });
+Kernel Add::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                    const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(add_forward));
 }
 
 std::vector<Value> Multiply::gradient(Graph&, const GradientArguments& arguments) const {
@@ -56,70 +43,52 @@ std::vector<Value> Multiply::gradient(Graph&, const GradientArguments& arguments
   return result;
 }
 
-Kernel Multiply::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype, [](auto scalar, auto in, auto out) {
-    using T = decltype(scalar);
-    multiply_forward<T>(in[0].template as<const T>(), in[1].template as<const T>(), out[0].template as<T>());
-  });
+Kernel Multiply::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                         const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(multiply_forward));
 }
 
 std::vector<Value> Scale::gradient(Graph&, const GradientArguments& arguments) const {
   return {scale(arguments.output_gradients[0], factor)};
 }
 
-Kernel Scale::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype, [factor = factor](auto scalar, auto in, auto out) {
-    using T = decltype(scalar);
-    scale_forward<T>(factor, in[0].template as<const T>(), out[0].template as<T>());
-  });
+Kernel Scale::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                      const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(scale_forward), factor);
 }
 
 std::vector<Value> Sign::gradient(Graph&, const GradientArguments&) const { return {Value()}; }
 
-Kernel Sign::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype, [](auto scalar, auto in, auto out) {
-    using T = decltype(scalar);
-    sign_forward<T>(in[0].template as<const T>(), out[0].template as<T>());
-  });
+Kernel Sign::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                     const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(sign_forward));
 }
 
 std::vector<Value> Clamp::gradient(Graph& graph, const GradientArguments& arguments) const {
   return {graph.record(ClampBackward(low, high), {arguments.inputs[0], arguments.output_gradients[0]})};
 }
 
-Kernel Clamp::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype, [low = low, high = high](auto scalar, auto in, auto out) {
-    using T = decltype(scalar);
-    clamp_forward<T>(low, high, in[0].template as<const T>(), out[0].template as<T>());
-  });
+Kernel Clamp::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                      const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(clamp_forward), low, high);
 }
 
 Kernel ClampBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                              const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype, [low = low, high = high](auto scalar, auto in, auto out) {
-    using T = decltype(scalar);
-    clamp_backward<T>(low, high, in[0].template as<const T>(), in[1].template as<const T>(), out[0].template as<T>());
-  });
+                              const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(clamp_backward), low, high);
 }
 
-Kernel SignStep::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype,
-                     [epsilon = epsilon, low = low, high = high](auto scalar, auto in, auto out) {
-                       using T = decltype(scalar);
-                       sign_step<T>(epsilon, low, high, in[0].template as<const T>(), in[1].template as<const T>(),
-                                    out[0].template as<T>());
-                     });
+Kernel SignStep::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                         const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(sign_step), epsilon, low, high);
 }
 
 // Training on attacked pixels takes them as given, wherever they came from.
 std::vector<Value> BallStep::gradient(Graph&, const GradientArguments&) const { return std::vector<Value>(3); }
 
-Kernel BallStep::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype, [epsilon = epsilon, radius = radius](auto scalar, auto in, auto out) {
-    using T = decltype(scalar);
-    ball_step<T>(epsilon, radius, in[0].template as<const T>(), in[1].template as<const T>(),
-                 in[2].template as<const T>(), out[0].template as<T>());
-  });
+Kernel BallStep::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                         const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(ball_step), epsilon, radius);
 }
 
 std::vector<ValueType> Sum::infer(std::span<const ValueType> inputs) const {
@@ -136,14 +105,11 @@ std::vector<Value> Sum::gradient(Graph& graph, const GradientArguments& argument
   return {graph.record(Broadcast(arguments.inputs[0].shape()), {arguments.output_gradients[0]})};
 }
 
-Kernel Sum::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-    using T = decltype(scalar);
-    const auto run = [](const StepContext&, auto in, auto out, std::byte* workspace) {
-      sum_forward<T>(in[0].template as<const T>(), out[0].template as<T>(), workspace);
-    };
-    return {run, sum_workspace_bytes()};
-  });
+Kernel Sum::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                    const PrepareOptions& options) const {
+  Kernel kernel = make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(sum_forward));
+  kernel.workspace_bytes = options.cuda != nullptr ? options.cuda->sum_workspace_bytes() : sum_workspace_bytes();
+  return kernel;
 }
 
 std::vector<ValueType> Broadcast::infer(std::span<const ValueType> inputs) const {
@@ -159,10 +125,16 @@ std::vector<Value> Broadcast::gradient(Graph&, const GradientArguments& argument
   return {sum(arguments.output_gradients[0])};
 }
 
-Kernel Broadcast::prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const {
-  return make_kernel(*this, inputs[0].dtype, [](auto scalar, auto in, auto out) {
+Kernel Broadcast::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                          const PrepareOptions& options) const {
+  if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
+    return launch_kernel(cuda->broadcast, options);
+  }
+  return with_float_type(name(), inputs[0].dtype, [](auto scalar) -> Kernel {
     using T = decltype(scalar);
-    fill<T>(*in[0].template as<const T>().data, out[0].template as<T>());
+    return {[](const StepContext*, auto in, auto out, std::byte*) {
+      fill<T>(*in[0].template as<const T>().data, out[0].template as<T>());
+    }};
   });
 }
 

@@ -31,17 +31,17 @@ Cost FoldedConvolution::cost(std::span<const ValueType> inputs, std::span<const 
 
 Kernel FoldedConvolution::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                                   const PrepareOptions& options) const {
-  if (inputs[0].dtype == DType::f32 && !options.reference) {
+  if (options.cuda == nullptr && inputs[0].dtype == DType::f32 && !options.reference) {
     return prepare_fast(inputs, outputs[0]);
   }
   const Kernel convolution = convolution_->prepare(of_convolution(inputs), outputs, options);
   const Kernel norm = norm_->prepare(of_norm(inputs, outputs[0]), outputs, options);
-  return {[self = *this, convolution, norm](const StepContext& step, std::span<const AnyView> in,
+  return {[self = *this, convolution, norm](const StepContext* step, std::span<const AnyView> in,
                                             std::span<const AnyView> out, std::byte* workspace) {
             convolution.run(step, self.of_convolution(in), out, workspace);
             norm.run(step, self.of_norm(in, out[0]), out, workspace);
           },
-          std::max(convolution.workspace_bytes, norm.workspace_bytes)};
+          std::max(convolution.workspace_bytes, norm.workspace_bytes), convolution.device};
 }
 
 Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const ValueType& output) const {
@@ -59,7 +59,7 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
   const int64_t bias_at = round_up(inputs[1].bytes(), memory_alignment);
   const int64_t rest = bias_at + round_up(inputs[bias_ ? 3 : 2].bytes(), memory_alignment);
   const auto kernel = [=, bias = bias_, epsilon = norm_->params.epsilon, run = run.run](
-                          const StepContext&, auto in, auto out, std::byte* workspace) {
+                          const StepContext*, auto in, auto out, std::byte* workspace) {
     const auto given = [&](size_t i) { return in[i].template as<const float>(); };
     const size_t norm = bias ? 3 : 2;
     const View<float> weights{reinterpret_cast<float*>(workspace), w};

@@ -1,4 +1,5 @@
 #include "autograd/ops.h"
+#include "kernels/cuda/kernel_table.h"
 #include "kernels/pixels.h"
 
 namespace fer {
@@ -28,8 +29,15 @@ class Gather : public Operation {
     return {0, 2 * outputs[0].bytes() + inputs[1].bytes()};
   }
 
-  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions&) const override {
-    return {[](const StepContext&, auto in, auto out, std::byte*) {
+  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions& options) const override {
+    if (options.cuda != nullptr) {
+      const auto run = [launch = options.cuda->gather_rows, options](const StepContext*, auto in, auto out,
+                                                                     std::byte*) {
+        launch(in[0], in[1].template as<const int32_t>(), out[0], options.stream, options.reference);
+      };
+      return {run, 0, Device::cuda};
+    }
+    return {[](const StepContext*, auto in, auto out, std::byte*) {
       gather_rows(in[0], in[1].template as<const int32_t>(), out[0]);
     }};
   }

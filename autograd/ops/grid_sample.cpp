@@ -1,6 +1,7 @@
 #include "kernels/grid_sample.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -36,14 +37,9 @@ class AffineGridSampleBackward : public Operation {
     return {20 * inputs[2].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        affine_grid_sample_backward<T>(in[0].template as<const T>(), in[1].template as<const T>(),
-                                       in[2].template as<const T>(), out[0].template as<T>(), out[1].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(affine_grid_sample_backward));
   }
 };
 
@@ -76,14 +72,9 @@ class AffineGridSample : public Operation {
     return {8 * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        affine_grid_sample_forward<T>(in[0].template as<const T>(), in[1].template as<const T>(),
-                                      out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(affine_grid_sample_forward));
   }
 
  private:

@@ -2,7 +2,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/channel_sum.h"
-#include "autograd/ops/prepared_kernel.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -10,6 +10,11 @@ namespace {
 
 // 2 x multiply-adds of N rows through w [out,in].
 int64_t linear_flops(int64_t rows, const Shape& w) { return 2 * rows * w.size(); }
+
+// On the GPU plain loops run.
+bool runs_on_onednn(std::span<const ValueType> inputs, const PrepareOptions& options) {
+  return options.cuda == nullptr && inputs[0].dtype == DType::f32 && !options.reference;
+}
 
 void check_matrices(const Operation& operation, std::span<const ValueType> inputs,
                     std::initializer_list<const char*> names) {
@@ -43,16 +48,11 @@ class LinearBackwardData : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    const Shape &w = inputs[0].shape, &dy = inputs[1].shape;
-    if (inputs[0].dtype == DType::f32 && !options.reference) {
-      return kernel_of(prepare_linear_backward_data(dy[0], w[1], w[0]));
+    if (runs_on_onednn(inputs, options)) {
+      const Shape &w = inputs[0].shape, &dy = inputs[1].shape;
+      return call_kernel(prepare_linear_backward_data(dy[0], w[1], w[0]), options);
     }
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        linear_backward_data<T>(in[0].template as<const T>(), in[1].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_backward_data));
   }
 };
 
@@ -76,16 +76,11 @@ class LinearBackwardWeight : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
-    if (inputs[0].dtype == DType::f32 && !options.reference) {
-      return kernel_of(prepare_linear_backward_weight(x[0], x[1], dy[1]));
+    if (runs_on_onednn(inputs, options)) {
+      const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
+      return call_kernel(prepare_linear_backward_weight(x[0], x[1], dy[1]), options);
     }
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        linear_backward_weight<T>(in[0].template as<const T>(), in[1].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_backward_weight));
   }
 };
 
@@ -131,24 +126,11 @@ class LinearForward : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    const Shape &x = inputs[0].shape, &w = inputs[1].shape;
-    const bool bias = inputs.size() == 3;
-    if (inputs[0].dtype == DType::f32 && !options.reference) {
-      const auto fast = prepare_linear_forward(x[0], w[1], w[0], bias);
-      return {[bias, run = fast.run](const StepContext&, auto in, auto out, std::byte* workspace) {
-                run(in[0].template as<const float>(), in[1].template as<const float>(),
-                    bias ? in[2].template as<const float>() : View<const float>{}, out[0].template as<float>(),
-                    workspace);
-              },
-              fast.workspace_bytes};
+    if (runs_on_onednn(inputs, options)) {
+      const Shape &x = inputs[0].shape, &w = inputs[1].shape;
+      return call_kernel(prepare_linear_forward(x[0], w[1], w[0], inputs.size() == 3), options);
     }
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[bias](const StepContext&, auto in, auto out, std::byte*) {
-        linear_forward<T>(in[0].template as<const T>(), in[1].template as<const T>(),
-                          bias ? in[2].template as<const T>() : View<const T>{}, out[0].template as<T>());
-      }};
-    });
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_forward));
   }
 };
 

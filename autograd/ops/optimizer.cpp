@@ -1,6 +1,9 @@
 #include "kernels/optimizer.h"
 
+#include <algorithm>
+
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -70,32 +73,74 @@ class OptimizerStep : public Operation {
     return inputs;
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    if (launchers_for(*this, inputs[0].dtype, options) != nullptr) {
+      return prepare_launch(inputs, options);
+    }
     std::vector<int64_t> sizes;
     for (const ValueType& parameter : inputs.subspan(first_parameter, count_)) {
       sizes.push_back(parameter.shape.size());
     }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);
-      return {[params = params_, count = count_, offsets = optimizer_offsets(sizes)](
-                  const StepContext&, std::span<const AnyView> in, auto, std::byte*) {
-        const auto group = [&](size_t index) { return in.subspan(first_parameter + index * count, count); };
-        OptimizerTensors tensors{group(0), group(1), {}, {}};
-        size_t next = 2;
-        if (keeps_first_moment(params)) {
-          tensors.first_moments = group(next++);
-        }
-        if (keeps_second_moment(params)) {
-          tensors.second_moments = group(next++);
-        }
+      return {[self = *this, offsets = optimizer_offsets(sizes)](const StepContext*, std::span<const AnyView> in, auto,
+                                                                 std::byte*) {
         const double learning_rate = static_cast<double>(in[0].as<const T>().data[0]);
-        optimizer_update<T>(params, learning_rate, in[1].as<double>(), offsets, tensors);
+        optimizer_update<T>(self.params_, learning_rate, in[1].as<double>(), offsets, self.tensors_of(in));
       }};
     });
   }
 
  private:
   static constexpr size_t first_parameter = 2;
+
+  OptimizerTensors tensors_of(std::span<const AnyView> in) const {
+    const auto group = [&](size_t index) { return in.subspan(first_parameter + index * count_, count_); };
+    OptimizerTensors tensors{group(0), group(1), {}, {}};
+    size_t next = 2;
+    if (keeps_first_moment(params_)) {
+      tensors.first_moments = group(next++);
+    }
+    if (keeps_second_moment(params_)) {
+      tensors.second_moments = group(next++);
+    }
+    return tensors;
+  }
+
+  // Where the tensors are stands in its table.
+  Kernel prepare_launch(std::span<const ValueType> inputs, const PrepareOptions& options) const {
+    std::vector<cuda::OptimizerEntry> entries(count_);
+    for (size_t i = 0; i < count_; ++i) {
+      entries[i].size = inputs[first_parameter + i].shape.size();
+    }
+    const int64_t packs = options.cuda->number_packs(entries);
+    Kernel kernel;
+    kernel.device = Device::cuda;
+    kernel.workspace_bytes = options.cuda->optimizer_workspace_bytes();
+    kernel.table_bytes = static_cast<int64_t>(std::as_bytes(std::span(entries)).size());
+    kernel.write_table = [self = *this, entries](std::span<const AnyView> in, std::span<const AnyView>,
+                                                 std::byte* table) mutable {
+      const OptimizerTensors tensors = self.tensors_of(in);
+      const auto address = [](std::span<const AnyView> group, size_t i) {
+        return group.empty() ? nullptr : group[i].as<float>().data;
+      };
+      for (size_t i = 0; i < entries.size(); ++i) {
+        entries[i].parameter = address(tensors.parameters, i);
+        entries[i].gradient = address(tensors.gradients, i);
+        entries[i].first_moment = address(tensors.first_moments, i);
+        entries[i].second_moment = address(tensors.second_moments, i);
+      }
+      std::ranges::copy(std::as_bytes(std::span(entries)), table);
+    };
+    kernel.run = [params = params_, count = count_, launch = options.cuda->optimizer_update, packs, options](
+                     const StepContext*, std::span<const AnyView> in, auto, std::byte* workspace) {
+      const std::span table(static_cast<const cuda::OptimizerEntry*>(in.back().data), count);
+      launch(params, in[0].as<const float>().data, in[1].as<double>().data, table, packs, workspace, options.stream,
+             options.reference);
+    };
+    return kernel;
+  }
 
   size_t groups() const { return 2 + keeps_first_moment(params_) + keeps_second_moment(params_); }
 

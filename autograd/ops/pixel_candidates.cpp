@@ -1,4 +1,5 @@
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 #include "kernels/pixels.h"
 
 namespace fer {
@@ -34,14 +35,9 @@ class PixelCandidates : public Operation {
     return {{image.dtype, image.shape.with(0, candidates)}};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        expand_pixel_candidates<T>(in[0].template as<const T>(), in[1].template as<const int32_t>(),
-                                   in[2].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(expand_pixel_candidates));
   }
 };
 
@@ -72,14 +68,9 @@ class PatchWindows : public Operation {
     return {0, 2 * outputs[0].bytes()};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        patch_windows<T>(in[0].template as<const T>(), in[1].template as<const T>(), in[2].template as<const int32_t>(),
-                         in[3].template as<const int32_t>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(patch_windows));
   }
 
  private:

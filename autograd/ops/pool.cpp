@@ -2,6 +2,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/conv2d.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -60,13 +61,7 @@ class MaxPoolBackward : public PoolBackward {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    return with_float_type(name(), inputs[1].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[params = params_, reference = options.reference](const StepContext&, auto in, auto out, std::byte*) {
-        max_pool_backward<T>(params, in[0].template as<const uint8_t>(), in[1].template as<const T>(),
-                             out[0].template as<T>(), reference);
-      }};
-    });
+    return make_kernel(*this, inputs[1].dtype, options, FER_BOTH_DEVICES(max_pool_backward), params_);
   }
 };
 
@@ -99,13 +94,7 @@ class MaxPool : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[params = params_, reference = options.reference](const StepContext&, auto in, auto out, std::byte*) {
-        max_pool_forward<T>(params, in[0].template as<const T>(), out[0].template as<T>(),
-                            out[1].template as<uint8_t>(), reference);
-      }};
-    });
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(max_pool_forward), params_);
   }
 
  private:
@@ -116,13 +105,9 @@ class AveragePoolBackward : public PoolBackward {
  public:
   AveragePoolBackward(const PoolParams& params, Shape x) : PoolBackward("average_pool_backward", params, x) {}
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[params = params_](const StepContext&, auto in, auto out, std::byte*) {
-        average_pool_backward<T>(params, in[0].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(average_pool_backward), params_);
   }
 };
 
@@ -150,13 +135,9 @@ class AveragePool : public Operation {
     return {params_.kernel * params_.kernel * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[params = params_](const StepContext&, auto in, auto out, std::byte*) {
-        average_pool_forward<T>(params, in[0].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(average_pool_forward), params_);
   }
 
  private:
@@ -167,13 +148,9 @@ class GlobalAveragePoolBackward : public PoolBackward {
  public:
   explicit GlobalAveragePoolBackward(Shape x) : PoolBackward("global_average_pool_backward", {}, x) {}
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        global_average_pool_backward<T>(in[0].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(global_average_pool_backward));
   }
 };
 
@@ -195,14 +172,11 @@ class GlobalAveragePool : public Operation {
     return {inputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      const auto run = [](const StepContext&, auto in, auto out, std::byte* workspace) {
-        global_average_pool_forward<T>(in[0].template as<const T>(), out[0].template as<T>(), workspace);
-      };
-      return {run, global_average_pool_workspace_bytes(inputs[0].shape[3])};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    Kernel kernel = make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(global_average_pool_forward));
+    kernel.workspace_bytes = options.cuda != nullptr ? 0 : global_average_pool_workspace_bytes(inputs[0].shape[3]);
+    return kernel;
   }
 };
 

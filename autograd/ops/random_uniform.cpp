@@ -1,6 +1,7 @@
 #include "kernels/random_uniform.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -26,13 +27,8 @@ class RandomUniform : public Operation {
     return {2 * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), type_.dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[params = params_](const StepContext& step, auto, auto out, std::byte*) {
-        random_uniform_forward<T>(params, step, out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions& options) const override {
+    return make_kernel(*this, type_.dtype, options, FER_BOTH_DEVICES(random_uniform_forward), params_);
   }
 
  private:

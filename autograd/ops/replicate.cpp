@@ -1,4 +1,5 @@
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 #include "kernels/pixels.h"
 
 namespace fer {
@@ -20,13 +21,9 @@ class ReplicateChannelsBackward : public Operation {
     return {inputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        replicate_channels_backward<T>(in[0].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(replicate_channels_backward));
   }
 };
 
@@ -53,13 +50,9 @@ class ReplicateChannels : public Operation {
     return {graph.record(ReplicateChannelsBackward(), {arguments.output_gradients[0]})};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        replicate_channels_forward<T>(in[0].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(replicate_channels_forward));
   }
 
  private:

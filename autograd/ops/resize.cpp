@@ -1,6 +1,7 @@
 #include "kernels/resize.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -34,13 +35,9 @@ class ResizeBilinearBackward : public Operation {
     return {8 * inputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        resize_bilinear_backward<T>(in[0].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(resize_bilinear_backward));
   }
 
  private:
@@ -68,13 +65,9 @@ class ResizeBilinear : public Operation {
     return {8 * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        resize_bilinear_forward<T>(in[0].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(resize_bilinear_forward));
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "kernels/scale_channels.h"
 
 #include "autograd/ops.h"
+#include "autograd/ops/make_kernel.h"
 
 namespace fer {
 
@@ -36,16 +37,11 @@ class ScaleChannelsBackward : public Operation {
     return {3 * inputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      const auto run = [](const StepContext&, auto in, auto out, std::byte* workspace) {
-        scale_channels_backward<T>(in[0].template as<const T>(), in[1].template as<const T>(),
-                                   in[2].template as<const T>(), out[0].template as<T>(), out[1].template as<T>(),
-                                   workspace);
-      };
-      return {run, scale_channels_workspace_bytes(inputs[0].shape[3])};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    Kernel kernel = make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(scale_channels_backward));
+    kernel.workspace_bytes = options.cuda != nullptr ? 0 : scale_channels_workspace_bytes(inputs[0].shape[3]);
+    return kernel;
   }
 };
 
@@ -73,13 +69,9 @@ class ScaleChannels : public Operation {
     return {outputs[0].shape.size(), moved_bytes(inputs, outputs)};
   }
 
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>, const PrepareOptions&) const override {
-    return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
-      using T = decltype(scalar);
-      return {[](const StepContext&, auto in, auto out, std::byte*) {
-        scale_channels_forward<T>(in[0].template as<const T>(), in[1].template as<const T>(), out[0].template as<T>());
-      }};
-    });
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(scale_channels_forward));
   }
 };
 

@@ -1,9 +1,10 @@
-// bfloat16 as an element type of views.
+// bfloat16 as an element type of views: its name alone, so that who calls launchers needs none of CUDA's headers. Who
+// computes with it includes <cuda_bf16.h>.
 #pragma once
 
-#include <cuda_bf16.h>
-
 #include "tensor/dtype.h"
+
+struct __nv_bfloat16;  // NOLINT(bugprone-reserved-identifier): CUDA's name
 
 namespace fer {
 

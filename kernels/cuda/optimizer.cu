@@ -13,7 +13,7 @@ constexpr int64_t rule_bytes = 256;  // more than the largest rule has
 
 // What is the same for all elements of a step, computed once.
 template <class Rule>
-__global__ void prepare_kernel(OptimizerParams params, const double* learning_rate, double* state, Rule* rule) {
+__global__ void prepare_kernel(OptimizerParams params, const float* learning_rate, double* state, Rule* rule) {
   state[0] += 1;
   *rule = Rule(params, *learning_rate, state[0], state[1]);
 }
@@ -115,7 +115,7 @@ int64_t number_packs(std::span<OptimizerEntry> entries) {
 
 int64_t optimizer_workspace_bytes() { return rule_bytes; }
 
-void optimizer_update(const OptimizerParams& params, const double* learning_rate, double* state,
+void optimizer_update(const OptimizerParams& params, const float* learning_rate, double* state,
                       std::span<const OptimizerEntry> entries, int64_t packs, std::byte* workspace, Stream stream,
                       bool reference) {
   with_optimizer_rule<float>(params, [&](auto type) {

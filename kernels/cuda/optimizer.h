@@ -12,7 +12,6 @@
 #include "kernels/optimizer.h"
 
 namespace fer::cuda {
-inline namespace FER_CUDA_BUILD {
 
 // One tensor of an update; what it has not is null. The table of a network is made on the host and copied to the device
 // once: addresses never change.
@@ -27,13 +26,15 @@ struct OptimizerEntry {
   int64_t first_pack = 0;  // set by number_packs
 };
 
+inline namespace FER_CUDA_BUILD {
+
 // Numbers the groups of elements that one thread updates, through all entries; returns how many there are.
 int64_t number_packs(std::span<OptimizerEntry> entries);
 
 // One step. In device memory: learning_rate; state [2] as the CPU's; `entries`, numbered, `packs` groups in all.
 // `workspace`: optimizer_workspace_bytes(). `reference`: one element at a time.
 int64_t optimizer_workspace_bytes();
-void optimizer_update(const OptimizerParams& params, const double* learning_rate, double* state,
+void optimizer_update(const OptimizerParams& params, const float* learning_rate, double* state,
                       std::span<const OptimizerEntry> entries, int64_t packs, std::byte* workspace, Stream stream,
                       bool reference = false);
 

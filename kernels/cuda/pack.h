@@ -1,6 +1,8 @@
 // Neighbouring elements moved in one access, and computed with as floats.
 #pragma once
 
+#include <cuda_bf16.h>
+
 #include <cstdint>
 
 #include "kernels/cuda/bf16.h"

@@ -1,5 +1,6 @@
 #include "tests/cases/run_case.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace fer::test {
@@ -70,14 +71,31 @@ RecordedCase::RecordedCase(const Case& one, DType dtype, bool with_gradients) : 
   }
 }
 
+double relative_difference(const Tensor& actual, const Tensor& expected) {
+  double largest = 1e-3, worst = 0;
+  for (double element : expected.as<const double>()) {
+    largest = std::max(largest, std::abs(element));
+  }
+  for (int64_t i = 0; i < actual.size(); ++i) {
+    const double a = actual.data<double>()[i], e = expected.data<double>()[i];
+    const double difference = std::isnan(a) && std::isnan(e) ? 0 : std::abs(a - e);
+    worst = difference > worst || std::isnan(difference) ? difference : worst;
+  }
+  return worst / largest;
+}
+
 std::vector<Tensor> RecordedCase::run(const std::vector<Tensor>& inputs, const PlanOptions& options) {
+  return run(inputs, options, test_device(dtype_));
+}
+
+std::vector<Tensor> RecordedCase::run(const std::vector<Tensor>& inputs, const PlanOptions& options, Device device) {
   auto variables = std::make_shared<Variables>(0);
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (case_.inputs[i].variable) {
       variables->set(case_.name + ".in" + std::to_string(i), inputs[i].converted(inputs_[i].dtype()));
     }
   }
-  Executor executor(make_plan(graph_, outputs_, options), Device::cpu, variables);
+  Executor executor = make_executor(graph_, outputs_, variables, device, options);
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!case_.inputs[i].variable) {
       executor.feed(inputs_[i], inputs[i].converted(inputs_[i].dtype()).view());

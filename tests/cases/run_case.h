@@ -3,13 +3,17 @@
 
 #include <memory>
 
-#include "autograd/executor.h"
 #include "tests/cases/case.h"
+#include "tests/device.h"
 
 namespace fer::test {
 
 // Uniform numbers in [-1, 1) from a name: the formula of the golden files.
 std::vector<double> uniform(const std::string& name, int64_t count);
+
+// The largest difference between two tensors of f64, relative to the largest magnitude expected (at least 1e-3); NaN
+// where only one of two elements is NaN.
+double relative_difference(const Tensor& actual, const Tensor& expected);
 
 // A case in one floating-point type, with the gradients of sum(y * cotangent) with respect to the inputs that want
 // them.
@@ -17,8 +21,10 @@ class RecordedCase {
  public:
   RecordedCase(const Case& one, DType dtype, bool with_gradients);
 
-  // Runs a plan of it with these inputs (f64, converted); y and the gradients come back as f64.
+  // Runs a plan of it with these inputs (f64, converted); y and the gradients come back as f64. Without a device: on
+  // test_device().
   std::vector<Tensor> run(const std::vector<Tensor>& inputs, const PlanOptions& options = {});
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs, const PlanOptions& options, Device device);
 
   // The case's own inputs, f64 or integers.
   const std::vector<Tensor>& inputs() const { return values_; }

@@ -74,10 +74,10 @@ void add_optimizer(const std::string& name, const OptimizerParams& params, doubl
         first.push_back({m.host.data, DType::f64, shape});
         second.push_back({v.host.data, DType::f64, shape});
       }
-      const auto rate = trial.copy_of<double>({}, {learning_rate});
+      const auto rate = trial.copy_of<float>({}, {static_cast<float>(learning_rate)});
       const auto state = trial.updated<double>({2}, 0, 0);
       for (int step = 0; step < 2; ++step) {
-        optimizer_update<double>(params, learning_rate, state.host, optimizer_offsets(sizes),
+        optimizer_update<double>(params, *rate.host.data, state.host, optimizer_offsets(sizes),
                                  {parameters, gradients, first, second});
       }
       for (size_t i = 0; i < sizes.size(); ++i) {

@@ -1,6 +1,8 @@
 // Runs a CUDA kernel in the emulation and compares what it wrote with what the CPU's kernel gives in double.
 #pragma once
 
+#include <cuda_bf16.h>
+
 #include <functional>
 #include <string>
 #include <type_traits>

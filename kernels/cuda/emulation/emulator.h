@@ -11,6 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 namespace fer::emulation {
 
@@ -33,5 +35,13 @@ void run(const char* kernel, dim3 blocks, dim3 threads, size_t shared_bytes, Bod
   run(
       kernel, blocks, threads, shared_bytes, [](void* context) { (*static_cast<Body*>(context))(); }, &body);
 }
+
+// The launches that `work` makes, which are not run but kept, to run later with the arguments they have now.
+using Launch = std::function<void()>;
+std::vector<Launch> record(const std::function<void()>& work);
+
+// For launch(): is this a time of recording? Then it is to hand over the launch.
+bool recording();
+void keep(Launch launch);
 
 }  // namespace fer::emulation

@@ -1,0 +1,26 @@
+#include "kernels/cuda/kernel_table.h"
+
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
+
+namespace {
+
+template <class T>
+constexpr Launchers<T> launchers() {
+#define FER_MEMBER(name) &cuda::name<T>,
+  return {FER_TYPED_LAUNCHERS(FER_MEMBER)};
+#undef FER_MEMBER
+}
+
+}  // namespace
+
+const KernelTable& kernel_table() {
+#define FER_MEMBER(name) &cuda::name,
+  static constexpr KernelTable table = {launchers<float>(), &cuda::fill<uint8_t>, &cuda::fill<int32_t>,
+                                        &cuda::fill<int64_t>, FER_PLAIN_LAUNCHERS(FER_MEMBER)};
+#undef FER_MEMBER
+  return table;
+}
+
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

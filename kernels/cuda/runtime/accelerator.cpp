@@ -1,0 +1,170 @@
+// The library fer_cuda as an Accelerator: the CUDA runtime, and the kernels that nvcc made.
+#include "tensor/accelerator.h"
+
+#include <cuda_runtime.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "kernels/cuda/kernel_table.h"
+
+namespace fer::cuda {
+
+namespace {
+
+constexpr int oldest_capability = 80;
+
+void check(cudaError_t status, const char* what) {
+  if (status != cudaSuccess) {
+    fail("device cuda: ", what, ": ", cudaGetErrorString(status));
+  }
+}
+
+class Graph : public CapturedRun {
+ public:
+  Graph(cudaGraph_t graph, cudaStream_t stream) : stream_(stream) {
+    const cudaError_t status = cudaGraphInstantiate(&graph_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(status, "cannot make a graph of the step");
+  }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  ~Graph() override { cudaGraphExecDestroy(graph_); }
+
+  void replay() override { check(cudaGraphLaunch(graph_, stream_), "cannot run the step's graph"); }
+
+ private:
+  cudaGraphExec_t graph_ = nullptr;
+  cudaStream_t stream_;
+};
+
+class Gpu : public Accelerator {
+ public:
+  explicit Gpu(int number) {
+    check(cudaSetDevice(number), "cannot be used");
+    check(cudaGetDeviceProperties(&properties_, number), "cannot be asked what it is");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cannot make a stream");
+  }
+  Gpu(const Gpu&) = delete;
+  Gpu& operator=(const Gpu&) = delete;
+  ~Gpu() override { cudaStreamDestroy(stream_); }
+
+  std::string name() const override { return properties_.name; }
+  int compute_capability() const override { return 10 * properties_.major + properties_.minor; }
+  int64_t total_bytes() const override { return memory().second; }
+  int64_t free_bytes() const override { return memory().first; }
+
+  void* allocate(int64_t bytes, Reach reach) override {
+    void* memory = nullptr;
+    const auto size = static_cast<size_t>(bytes);
+    const cudaError_t status = reach == Reach::shared ? cudaMallocManaged(&memory, size) : cudaMalloc(&memory, size);
+    if (status != cudaSuccess) {
+      cudaGetLastError();  // forget it: the next call is not to blame
+      fail("device cuda: cannot allocate ", bytes, " bytes on ", name(), " (", free_bytes(),
+           " are free): ", cudaGetErrorString(status));
+    }
+    return memory;
+  }
+  // Kernels that still use it are waited for.
+  void release(void* memory) noexcept override { cudaFree(memory); }
+
+  void copy_in(void* to, const void* from, int64_t bytes) override {
+    check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault, stream_), "cannot copy to it");
+  }
+  void copy_out(void* to, const void* from, int64_t bytes) override {
+    check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault, stream_), "cannot copy from it");
+    synchronize();
+  }
+  void fill(void* to, std::byte value, int64_t bytes) override {
+    check(cudaMemsetAsync(to, static_cast<int>(value), static_cast<size_t>(bytes), stream_), "cannot fill memory");
+  }
+  void synchronize() override { check(cudaStreamSynchronize(stream_), "a kernel failed"); }
+
+  void* stream() const override { return stream_; }
+  const KernelTable& kernels() const override { return kernel_table(); }
+
+  std::unique_ptr<CapturedRun> capture(const std::function<void()>& launches) override {
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "cannot record the step");
+    cudaGraph_t graph = nullptr;
+    try {
+      launches();
+    } catch (...) {
+      cudaStreamEndCapture(stream_, &graph);
+      cudaGraphDestroy(graph);
+      throw;
+    }
+    check(cudaStreamEndCapture(stream_, &graph), "cannot record the step");
+    return std::make_unique<Graph>(graph, stream_);
+  }
+
+ private:
+  std::pair<int64_t, int64_t> memory() const {
+    size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "cannot be asked for its memory");
+    return {static_cast<int64_t>(free), static_cast<int64_t>(total)};
+  }
+
+  cudaDeviceProp properties_{};
+  cudaStream_t stream_ = nullptr;
+};
+
+std::string version(int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); }
+
+// Why the runtime knows of no GPU. It says "insufficient driver" also where there is no driver at all.
+std::string reason_of(cudaError_t status) {
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+    return "there is no NVIDIA driver on this machine";
+  }
+  switch (status) {
+    case cudaErrorInsufficientDriver:
+      return "the NVIDIA driver is for CUDA " + version(driver) + ", too old for this build's CUDA " +
+             version(CUDART_VERSION) + "; update the driver";
+    case cudaErrorStubLibrary:
+      return "only the stub of libcuda.so is found, not the NVIDIA driver's";
+    case cudaErrorNoDevice:
+      return "there is no NVIDIA GPU on this machine, or CUDA_VISIBLE_DEVICES hides it";
+    default:
+      return std::string("CUDA cannot start: ") + cudaGetErrorString(status);
+  }
+}
+
+}  // namespace
+
+// The first GPU that is new enough; null, and the reason, when there is none.
+Accelerator* open_gpu(std::string& reason) {
+  int count = 0;
+  if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess || count == 0) {
+    reason = reason_of(status == cudaSuccess ? cudaErrorNoDevice : status);
+    return nullptr;
+  }
+  for (int number = 0; number < count; ++number) {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, number), "cannot be asked what it is");
+    if (10 * properties.major + properties.minor >= oldest_capability) {
+      return std::make_unique<Gpu>(number).release();
+    }
+    reason += (reason.empty() ? "" : ", ") + std::string(properties.name) + " has compute capability " +
+              std::to_string(properties.major) + "." + std::to_string(properties.minor);
+  }
+  reason += "; 8.0 (Ampere) or newer is needed";
+  return nullptr;
+}
+
+}  // namespace fer::cuda
+
+// What tensor/accelerator.cpp looks for.
+extern "C" {
+
+const char* fer_cuda_abi() { return FER_CUDA_ABI; }
+
+fer::Accelerator* fer_cuda_open(std::string* reason) {
+  try {
+    return fer::cuda::open_gpu(*reason);
+  } catch (const std::exception& error) {
+    *reason = error.what();
+    return nullptr;
+  }
+}
+}

@@ -1,0 +1,325 @@
+// Device cuda: whole graphs on the emulated GPU, and on a real one where it was asked for, against the CPU.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "models/saved_model.h"
+#include "tests/cases/run_case.h"
+#include "tests/cuda/emulated_gpu.h"
+#include "train/step.h"
+
+namespace fer::test {
+
+namespace {
+
+std::string error_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && std::memcmp(a.view().data, b.view().data, static_cast<size_t>(a.bytes())) == 0;
+}
+
+// Each case in f32 on device cuda against the CPU in double; and its plan with fences, where nothing shares bytes, to
+// the bit.
+void check_case(const Case& one) {
+  CAPTURE(one.name);
+  RecordedCase exact(one, DType::f64, one.gradient_check), single(one, DType::f32, one.gradient_check);
+  const auto expected = exact.run(exact.inputs(), {}, Device::cpu);
+  PlanOptions fences;
+  fences.guard = true;
+  std::vector<Tensor> actual, fenced;
+  const std::string fault = error_of([&] {
+    actual = single.run(single.inputs(), {}, Device::cuda);
+    fenced = single.run(single.inputs(), fences, Device::cuda);
+  });
+  REQUIRE_MESSAGE(fault.empty(), fault);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double difference = relative_difference(actual[i], expected[i]);
+    INFO("output ", i, " differs by ", difference, ", allowed ", one.tolerance);
+    CHECK(difference <= one.tolerance);
+    CHECK(same_bits(actual[i], fenced[i]));
+  }
+}
+
+TrainingData small_data(int64_t count, int64_t size) {
+  TrainingData data;
+  data.images = Tensor(DType::u8, {count, size, size, 1});
+  data.labels = Tensor(DType::i32, {count});
+  RandomSequence random(Philox(11, 0));
+  for (uint8_t& pixel : data.images.as<uint8_t>()) {
+    pixel = static_cast<uint8_t>(random.below(256));
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    data.labels.data<int32_t>()[i] = static_cast<int32_t>(i % 7);
+  }
+  return data;
+}
+
+struct Trained {
+  std::vector<double> losses;
+  std::vector<float> probabilities;  // of the training images, by the running statistics
+  std::map<std::string, Tensor> variables;
+};
+
+struct Training {
+  std::string model;
+  int64_t size, batch;
+  std::string optimizer;
+  double rate;
+};
+
+Trained train(const Training& training, Device device, int steps, const PlanOptions& plan = {}) {
+  TrainOptions options;
+  options.batch = training.batch;
+  options.augment = "strong";
+  options.label_smoothing = 0.1;
+  options.optimizer = training.optimizer;
+  const Network network = make_network(training.model, {.size = training.size, .dropout = 0.2}, 3, device);
+  const TrainingData data = small_data(training.batch + 1, training.size);
+  TrainingStep step(options, network, find_model(training.model).head, data, plan);
+  std::vector<int32_t> indices(static_cast<size_t>(training.batch));
+  std::iota(indices.begin(), indices.end(), 1);
+  Trained result;
+  for (int i = 0; i < steps; ++i) {
+    result.losses.push_back(step.run(indices, training.rate / (i + 1), {5, static_cast<uint64_t>(i)}).loss);
+  }
+  Classifier classifier(network, {training.size, training.size, 1}, DType::u8, training.batch);
+  result.probabilities = classifier.probabilities(data.images);
+  for (const auto& [name, tensor] : network.variables->all()) {
+    result.variables[name] = tensor.clone();
+  }
+  return result;
+}
+
+// Steps of a network in one type on one device: what they give, all as f64.
+struct Stepped {
+  std::map<std::string, Tensor> outputs;    // the last step's loss and logits
+  std::map<std::string, Tensor> variables;  // weights, statistics, moments
+};
+
+Stepped run_steps(const Training& training, DType dtype, Device device, int steps,
+                  const std::map<std::string, Tensor>& first) {
+  Graph graph;
+  const TrainingData data = small_data(training.batch, training.size);
+  const Value pixels = graph.input("pixels", DType::u8, data.images.shape());
+  const Value labels = graph.input("labels", DType::i32, {training.batch});
+  const Value rate = graph.input("rate", dtype, {});
+  const ModelOptions options{.classes = 7, .size = training.size, .dtype = dtype};
+  const Value x = augment(decode(pixels, dtype), augmentation("strong"));
+  const Value logits = make_model(training.model, graph, options)->forward(x, Mode::training);
+  const Value loss = cross_entropy(logits, labels, {.label_smoothing = 0.1});
+  const std::vector<Value> parameters = graph.trainable();
+  const Value update =
+      optimizer_step({.kind = parse_optimizer(training.optimizer)}, rate, parameters, gradients(loss, parameters));
+  auto variables = std::make_shared<Variables>(3);
+  for (const auto& [name, tensor] : first) {
+    variables->set(name, tensor.converted(dtype));
+  }
+  Executor executor = make_executor(graph, std::vector{loss, logits, update}, variables, device);
+  const Tensor learning_rate = Tensor::from({}, &training.rate).converted(dtype);
+  for (int i = 0; i < steps; ++i) {
+    executor.feed(rate, learning_rate.view()).feed(labels, data.labels.view()).feed(pixels, data.images.view());
+    executor.run({5, static_cast<uint64_t>(i)});
+  }
+  Stepped result;
+  result.outputs["loss"] = Tensor(executor.read(loss), nullptr).converted(DType::f64);
+  result.outputs["logits"] = Tensor(executor.read(logits), nullptr).converted(DType::f64);
+  for (const auto& [name, tensor] : variables->all()) {
+    result.variables[name] = tensor.converted(DType::f64);
+  }
+  return result;
+}
+
+double mean_difference(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  for (int64_t i = 0; i < a.size(); ++i) {
+    sum += std::abs(a.data<double>()[i] - b.data<double>()[i]);
+  }
+  return sum / static_cast<double>(std::max<int64_t>(a.size(), 1));
+}
+
+double largest(const Tensor& tensor) {
+  double most = 0;
+  for (double element : tensor.as<const double>()) {
+    most = std::max(most, std::abs(element));
+  }
+  return most;
+}
+
+// Against the same steps in double: the GPU may be no further off than a few times the CPU in float. (Absolute bounds
+// would say little: where rounding is all there is of a gradient, such as that of a bias before a batch-norm, both are
+// far off.) One in ten of Adam's first steps, which are of one length, may go the other way for that reason.
+void check_steps(const Training& training, int steps) {
+  CAPTURE(training.model);
+  CAPTURE(training.optimizer);
+  const Training initial{training.model, training.size, training.batch, training.optimizer, 0};
+  std::map<std::string, Tensor> first;
+  for (const auto& [name, tensor] : run_steps(initial, DType::f32, Device::cpu, 0, {}).variables) {
+    if (name.rfind("optimizer.", 0) != 0) {
+      first[name] = tensor;
+    }
+  }
+  const Stepped exact = run_steps(training, DType::f64, Device::cpu, steps, first);
+  const Stepped cpu = run_steps(training, DType::f32, Device::cpu, steps, first);
+  const Stepped gpu = run_steps(training, DType::f32, Device::cuda, steps, first);
+  const double other_way = training.optimizer == "adam" ? 0.2 * training.rate * steps : 0;
+  for (const auto group : {&Stepped::outputs, &Stepped::variables}) {
+    for (const auto& [name, expected] : exact.*group) {
+      const double ours = mean_difference((gpu.*group).at(name), expected);
+      const double theirs = mean_difference((cpu.*group).at(name), expected);
+      INFO(name, " is off by ", ours, " on the GPU, by ", theirs, " on the CPU");
+      CHECK(ours <= 4 * theirs + 1e-5 * largest(expected) + other_way);
+    }
+  }
+}
+
+const Training trainings[] = {{"cnn_2block", 16, 2, "sgd", 1e-2},
+                              {"cnn_2block", 16, 2, "adam", 1e-3},
+                              {"mobilenet_v2", 64, 2, "sgd", 1e-3},
+                              {"mobilenet_v2", 64, 2, "adam", 1e-4}};
+
+// What no operation may be: one that answers with the CPU's kernel whatever it is asked for.
+class LeftOut : public Operation {
+ public:
+  std::string name() const override { return "left_out"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {inputs[0]}; }
+  Kernel prepare(std::span<const ValueType>, std::span<const ValueType>, const PrepareOptions&) const override {
+    return {[](const StepContext*, auto, auto, std::byte*) {}};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cuda executor: every case agrees with the CPU, on the emulated GPU") {
+  const EmulatedGpu emulated;
+  for (const Case& one : cases()) {
+    check_case(one);
+  }
+}
+
+TEST_CASE("cuda executor: steps of whole networks are as exact as the CPU's, on the emulated GPU") {
+  for (const Training& training : trainings) {
+    const EmulatedGpu emulated;
+    check_steps(training, 2);
+    CHECK(emulated.gpu->replays() > 0);
+    CHECK(emulated.is_empty());
+  }
+}
+
+TEST_CASE("cuda executor: training from resident data, and the classifier it gives, agree with the CPU") {
+  const EmulatedGpu emulated;
+  const Trained cpu = train(trainings[0], Device::cpu, 3), gpu = train(trainings[0], Device::cuda, 3);
+  for (size_t i = 0; i < cpu.losses.size(); ++i) {
+    CHECK(gpu.losses[i] == doctest::Approx(cpu.losses[i]).epsilon(1e-4));
+  }
+  for (size_t i = 0; i < cpu.probabilities.size(); ++i) {
+    CHECK(gpu.probabilities[i] == doctest::Approx(cpu.probabilities[i]).epsilon(1e-3));
+  }
+  CHECK(emulated.gpu->replays() > 0);
+}
+
+TEST_CASE("cuda executor: shared memory or not, recorded or not, the same bits") {
+  const EmulatedGpu emulated;
+  PlanOptions unshared, fenced;
+  unshared.share = false;
+  fenced.guard = true;  // never recorded
+  const Trained planned = train(trainings[1], Device::cuda, 3);
+  for (const PlanOptions& options : {unshared, fenced}) {
+    const Trained other = train(trainings[1], Device::cuda, 3, options);
+    CHECK(other.losses == planned.losses);
+    for (const auto& [name, tensor] : planned.variables) {
+      CAPTURE(name);
+      CHECK(same_bits(other.variables.at(name), tensor));
+    }
+  }
+}
+
+TEST_CASE("cuda executor: a recorded run takes what was fed, bound and stepped since, until seconds are asked for") {
+  const EmulatedGpu emulated;
+  Graph graph;
+  const Value table = graph.resident("table", DType::f32, {3, 2});
+  const Value rows = graph.input("rows", DType::i32, {2});
+  const Value y = scale(gather(table, rows), 2);
+  const Value noise = random_uniform(graph, {DType::f32, {4}}, 0, 1);
+  Executor executor = make_executor(graph, std::vector{y, noise}, std::make_shared<Variables>(0), Device::cuda);
+  std::vector<float> elements{1, 2, 3, 4, 5, 6};
+  executor.bind(table, {elements.data(), DType::f32, {3, 2}});
+  std::vector<float> drawn;
+  for (int32_t run = 0; run < 5; ++run) {
+    int32_t chosen[] = {run % 3, 7};  // the second is no row: zeros
+    elements[0] = static_cast<float>(run);
+    executor.bind(table, {elements.data(), DType::f32, {3, 2}}).feed(rows, {chosen, DType::i32, {2}});
+    std::vector<double> seconds;
+    executor.run({.seed = 1, .step = static_cast<uint64_t>(run)}, run == 4 ? &seconds : nullptr);
+    CHECK(emulated.gpu->replays() == std::min(run, 3));
+    CHECK(seconds.size() == (run == 4 ? executor.plan().nodes().size() : 0));
+    const View<const float> result = executor.read(y).as<const float>();
+    CHECK(result.data[0] == 2 * elements[static_cast<size_t>(2 * chosen[0])]);
+    CHECK(result.data[1] == 2 * elements[static_cast<size_t>(2 * chosen[0] + 1)]);
+    CHECK(result.data[2] == 0);
+    const float first = *executor.read(noise).as<const float>().data;
+    CHECK(first == Philox(1, 1, static_cast<uint64_t>(run)).uniform(0));
+  }
+}
+
+TEST_CASE("cuda executor: a plan that does not fit is refused, with the batch that would") {
+  TrainOptions options;
+  options.batch = 64;
+  const auto step_of = [&](int64_t batch) {
+    TrainOptions own = options;
+    own.batch = batch;
+    const Network network = make_network("cnn_2block", {.size = 16}, 3, Device::cuda);
+    return std::make_unique<TrainingStep>(own, network, find_model("cnn_2block").head, small_data(64, 16));
+  };
+  constexpr int64_t bytes = 8 << 20;
+  const EmulatedGpu emulated(bytes);
+  const std::string refused = error_of([&] { step_of(64); });
+  INFO(refused);
+  CHECK(refused.find("bytes are needed (") != std::string::npos);
+  REQUIRE(refused.find(" 8388608 are free on the emulated GPU; --batch ") != std::string::npos);
+  const int64_t fits = std::stoll(refused.substr(refused.find("--batch ") + 8));
+  CHECK(fits > 1);
+  CHECK(error_of([&] { step_of(fits)->run(std::vector<int32_t>(static_cast<size_t>(fits), 0), 0, {}); }).empty());
+  CHECK(error_of([&] { step_of(fits + 1); }).find("--batch " + std::to_string(fits) + " would fit") !=
+        std::string::npos);
+  CHECK(emulated.is_empty());
+  const EmulatedGpu smaller(1 << 10);
+  CHECK(error_of([&] { step_of(64); }).find("no batch would fit") != std::string::npos);
+}
+
+TEST_CASE("cuda executor: what it cannot do is said") {
+  const EmulatedGpu emulated;
+  Graph graph;
+  const Value x = graph.input("x", DType::f64, {4}), small = graph.input("small", DType::f32, {4});
+  const PlanOptions options = planned_for(Device::cuda);
+  CHECK_THROWS_WITH_AS(make_plan(graph, std::vector{relu(x)}, options),
+                       "relu: computes in f32 on device cuda, not f64; use device cpu", Error);
+  CHECK_THROWS_WITH_AS(make_plan(graph, std::vector{graph.record(LeftOut(), {small})}, options),
+                       "left_out: has no kernel for device cuda", Error);
+  CHECK_THROWS_WITH_AS(
+      Executor(make_plan(graph, std::vector{relu(small)}), Device::cuda, std::make_shared<Variables>(0)),
+      "executor: runs on device cuda, but its plan was made for another: see planned_for", Error);
+}
+
+TEST_CASE("cuda executor: on a real GPU") {
+  if (!gpu_skipped().empty()) {
+    MESSAGE("skipped: " << gpu_skipped());
+    return;
+  }
+  for (const Case& one : cases()) {
+    check_case(one);
+  }
+  for (const Training& training : trainings) {
+    check_steps(training, 5);
+  }
+}
+
+}  // namespace fer::test
