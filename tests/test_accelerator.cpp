@@ -38,7 +38,7 @@ TEST_CASE("accelerator: the library that was built opens, and says why there is 
     return;
   }
   check_reason(open_accelerator(built_library(), "0123456789abcdef"),
-                {"built from other sources", "0123456789abcdef", "./dev build"});
+               {"built from other sources", "0123456789abcdef", "./dev build"});
   const FoundAccelerator found = open_accelerator(built_library());
   if (found.accelerator) {
     CHECK(found.accelerator->compute_capability() >= 80);

@@ -137,6 +137,7 @@ Kernel make_kernel(const Operation& operation, DType dtype, const PrepareOptions
 }
 
 // The last two of make_kernel's arguments where both devices have the function under one name.
+// NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define FER_BOTH_DEVICES(name) [](auto scalar) { return &name<decltype(scalar)>; }, &cuda::Launchers<float>::name
 
 }  // namespace fer

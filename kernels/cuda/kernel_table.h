@@ -46,7 +46,7 @@ namespace fer::cuda {
 
 template <class T>
 struct Launchers {
-#define FER_MEMBER(name) decltype(&cuda::name<T>) name;
+#define FER_MEMBER(name) decltype(&cuda::name<T>) name;  // NOLINT(bugprone-macro-parentheses)
   FER_TYPED_LAUNCHERS(FER_MEMBER)
 #undef FER_MEMBER
 };
@@ -56,7 +56,7 @@ struct KernelTable {
   decltype(&cuda::fill<uint8_t>) fill_u8;
   decltype(&cuda::fill<int32_t>) fill_i32;
   decltype(&cuda::fill<int64_t>) fill_i64;
-#define FER_MEMBER(name) decltype(&cuda::name) name;
+#define FER_MEMBER(name) decltype(&cuda::name) name;  // NOLINT(bugprone-macro-parentheses)
   FER_PLAIN_LAUNCHERS(FER_MEMBER)
 #undef FER_MEMBER
 };

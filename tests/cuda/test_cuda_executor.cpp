@@ -172,7 +172,9 @@ void check_steps(const Training& training, int steps) {
   const Stepped gpu = run_steps(training, DType::f32, Device::cuda, steps, first);
   const double other_way = training.optimizer == "adam" ? 0.2 * training.rate * steps : 0;
   for (const auto group : {&Stepped::outputs, &Stepped::variables}) {
-    for (const auto& [name, expected] : exact.*group) {
+    for (const auto& entry : exact.*group) {
+      const std::string& name = entry.first;
+      const Tensor& expected = entry.second;
       const double ours = mean_difference((gpu.*group).at(name), expected);
       const double theirs = mean_difference((cpu.*group).at(name), expected);
       INFO(name, " is off by ", ours, " on the GPU, by ", theirs, " on the CPU");
@@ -235,9 +237,9 @@ TEST_CASE("cuda executor: shared memory or not, recorded or not, the same bits")
   for (const PlanOptions& options : {unshared, fenced}) {
     const Trained other = train(trainings[1], Device::cuda, 3, options);
     CHECK(other.losses == planned.losses);
-    for (const auto& [name, tensor] : planned.variables) {
-      CAPTURE(name);
-      CHECK(same_bits(other.variables.at(name), tensor));
+    for (const auto& variable : planned.variables) {
+      INFO(variable.first);
+      CHECK(same_bits(other.variables.at(variable.first), variable.second));
     }
   }
 }

@@ -98,7 +98,9 @@ TEST_CASE("cuda training: an epoch on the GPU, checkpointed and gone on with on 
   const EmulatedGpu emulated;
   for (const TensorFile& other : {train_on({Device::cuda, Device::cpu}), train_on({Device::cpu, Device::cuda})}) {
     REQUIRE(other.tensors.size() == cpu.tensors.size());
-    for (const auto& [name, tensor] : cpu.tensors) {
+    for (const auto& entry : cpu.tensors) {
+      const std::string& name = entry.first;
+      const Tensor& tensor = entry.second;
       CAPTURE(name);
       if (tensor.dtype() == DType::f32) {
         CHECK(largest_difference(other.at(name), tensor) < 1e-4);
