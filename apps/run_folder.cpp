@@ -158,15 +158,20 @@ std::string score_table(const std::vector<RunReport>& reports) {
       }
     }
   }
+  size_t longest = 0;
+  for (const std::string& row : rows) {
+    longest = std::max(longest, row.size());
+  }
+  const int title = static_cast<int>(longest) + 2;
   std::ostringstream table;
   const auto cell = [&](const std::string& text, int width) { table << std::left << std::setw(width) << text; };
-  cell("", 60);
+  cell("", title);
   for (const RunReport& report : reports) {
     cell(report.name, 30);
   }
   for (const std::string& row : rows) {
     table << "\n";
-    cell(row, 60);
+    cell(row, title);
     for (const RunReport& report : reports) {
       std::string text = "-";
       if (row == rows[0] && report.test) {
