@@ -176,7 +176,10 @@ void check_steps(const Training& training, int steps) {
       const std::string& name = entry.first;
       const Tensor& expected = entry.second;
       const double ours = mean_difference((gpu.*group).at(name), expected);
-      const double theirs = mean_difference((cpu.*group).at(name), expected);
+      double theirs = mean_difference((cpu.*group).at(name), expected);
+      if (name == "loss") {  // one number may be right by chance; it follows from the logits
+        theirs = std::max(theirs, mean_difference(cpu.outputs.at("logits"), exact.outputs.at("logits")));
+      }
       INFO(name, " is off by ", ours, " on the GPU, by ", theirs, " on the CPU");
       CHECK(ours <= 4 * theirs + 1e-5 * largest(expected) + other_way);
     }
