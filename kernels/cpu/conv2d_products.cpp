@@ -97,22 +97,53 @@ PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& p
           packed_bytes + product->scratchpad_bytes()};
 }
 
+namespace {
+
+// dw = dy^T rows, where fill(x, workspace) returns a row of dw's size / O for every pixel of dy, made in the first
+// `row_bytes` of workspace unless x serves; and db.
+template <class Fill>
+PreparedConv2dBackwardWeight weight_product(const Shape& dy, const Shape& dw, bool bias, int64_t row_bytes, Fill fill) {
+  auto product = std::make_shared<MatrixProduct>(
+      onednn::MatrixShape{.m = dw[0], .k = dy.size() / dw[0], .n = dw.size() / dw[0], .a_transposed = true});
+  const int64_t sum_bytes = bias ? channel_sum_workspace(dw[0]) : 0;
+  return {[=](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
+            product->run(dy.data, fill(x, workspace), nullptr, dw.data, workspace + row_bytes);
+            if (db.data != nullptr) {
+              channel_sum<float>(dy, db, workspace + row_bytes);
+            }
+          },
+          row_bytes + std::max(product->scratchpad_bytes(), sum_bytes)};
+}
+
+}  // namespace
+
 PreparedConv2dBackwardWeight prepare_pointwise_backward_weight(const Conv2dParams& params, const Shape& x,
                                                                const Shape& dy, const Shape& dw, bool bias) {
   const Shape packed = dy.with(3, x[3]);
-  auto product = std::make_shared<MatrixProduct>(
-      onednn::MatrixShape{.m = dw[0], .k = dy.size() / dw[0], .n = dw[3], .a_transposed = true});
-  const int64_t packed_bytes = params.stride > 1 ? float_bytes(packed.size()) : 0;
-  const int64_t sum_bytes = bias ? channel_sum_workspace(dw[0]) : 0;
-  return {[=, stride = params.stride](View<const float> x, View<const float> dy, View<float> dw, View<float> db,
-                                      std::byte* workspace) {
-            const float* const pixels = pack(x, packed, stride, workspace);
-            product->run(dy.data, pixels, nullptr, dw.data, workspace + packed_bytes);
-            if (db.data != nullptr) {
-              channel_sum<float>(dy, db, workspace + packed_bytes);
-            }
-          },
-          packed_bytes + std::max(product->scratchpad_bytes(), sum_bytes)};
+  const int64_t stride = params.stride;
+  return weight_product(dy, dw, bias, stride > 1 ? float_bytes(packed.size()) : 0,
+                        [=](View<const float> x, std::byte* workspace) { return pack(x, packed, stride, workspace); });
+}
+
+bool is_small_map(const Shape& w, const Shape& dy) { return w[1] * w[2] > 1 && w[3] >= 16 && dy[1] * dy[2] <= 16; }
+
+PreparedConv2dBackwardWeight prepare_small_map_backward_weight(const Conv2dParams& params, const Shape& dy,
+                                                               const Shape& dw, bool bias) {
+  const int64_t pixels = dy[1] * dy[2], window = dw.size() / dw[0];
+  return weight_product(
+      dy, dw, bias, float_bytes(dy[0] * pixels * window), [=](View<const float> x, std::byte* workspace) {
+        float* const windows = reinterpret_cast<float*>(workspace);  // [N,OH,OW,kh,kw,I]
+        parallel_for(dy[0], 1, [&](int64_t begin, int64_t end) {
+          std::fill(windows + begin * pixels * window, windows + end * pixels * window, 0.0f);
+          for (int64_t n = begin; n < end; ++n) {
+            for_tap_rows(params, x.shape, dw, dy, n,
+                         [&](int64_t pixel, int64_t x_offset, int64_t w_offset, int64_t length) {
+                           std::copy_n(x.data + x_offset, length, windows + pixel * window + w_offset);
+                         });
+          }
+        });
+        return windows;
+      });
 }
 
 bool has_few_channels(const Shape& w) { return w[3] <= 4 && w[1] * w[2] > 1; }

@@ -16,6 +16,13 @@ PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& p
 PreparedConv2dBackwardWeight prepare_pointwise_backward_weight(const Conv2dParams& params, const Shape& x,
                                                                const Shape& dy, const Shape& dw, bool bias);
 
+// The weight gradient where maps are a few pixels: windows laid out in rows, then one product. oneDNN's own spends its
+// time on the edges, and such maps are all edge.
+bool is_small_map(const Shape& w, const Shape& dy);
+
+PreparedConv2dBackwardWeight prepare_small_map_backward_weight(const Conv2dParams& params, const Shape& dy,
+                                                               const Shape& dw, bool bias);
+
 // The data gradient of images with few channels (what an attack asks for): each output pixel's contribution to its
 // window by a product, then added up. oneDNN's own fills registers with channels that are not there.
 bool has_few_channels(const Shape& w);
