@@ -187,7 +187,7 @@ class Localiser {
     if (!is_small(rows, columns)) {
       return false;
     }
-    const bool same = kernel_rows == 1 && kernel_columns == 1 && stride == 1;
+    const bool same = kernel_rows == 1 && kernel_columns == 1 && stride == 1 && top == 0 && left == 0;
     const Value pieces =
         same ? x.windows
              : patched(x, read_by(rows, kernel_rows, stride, top), read_by(columns, kernel_columns, stride, left));

@@ -6,26 +6,13 @@
 
 #include "models/saved_model.h"
 #include "tests/device.h"
+#include "tests/small_data.h"
 #include "tests/temporary_folder.h"
 #include "train/trainer.h"
 
 namespace fer::test {
 
 namespace {
-
-TrainingData small_data(int64_t count, int64_t size, int64_t channels) {
-  TrainingData data;
-  data.images = Tensor(DType::u8, {count, size, size, channels});
-  data.labels = Tensor(DType::i32, {count});
-  RandomSequence random(Philox(11, 0));
-  for (uint8_t& pixel : data.images.as<uint8_t>()) {
-    pixel = static_cast<uint8_t>(random.below(256));
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    data.labels.data<int32_t>()[i] = static_cast<int32_t>(i % 7);
-  }
-  return data;
-}
 
 struct Trained {
   std::shared_ptr<Variables> variables;
@@ -39,7 +26,7 @@ Trained steps(const std::string& model, const PlanOptions& plan, int count, cons
   options.adversarial = adversarial;
   options.label_smoothing = 0.1;
   const Network network = make_network(model, {.size = 32}, 3, test_device());
-  TrainingStep step(options, network, find_model(model).head, small_data(8, 32, 1), plan);
+  TrainingStep step(options, network, find_model(model).head, small_data(8, 32), plan);
   std::vector<int32_t> indices(8);
   std::iota(indices.begin(), indices.end(), 0);
   Trained result{network.variables, {}};
@@ -210,7 +197,7 @@ TEST_CASE("training: every network learns eight images by heart") {
     options.batch = 8;
     options.augment = "none";
     const Network network = make_network(model, {.size = 32, .dropout = 0}, 3, test_device());
-    TrainingStep step(options, network, find_model(model).head, small_data(8, 32, 1));
+    TrainingStep step(options, network, find_model(model).head, small_data(8, 32));
     std::vector<int32_t> indices(8);
     std::iota(indices.begin(), indices.end(), 0);
     TrainingStep::Result result;

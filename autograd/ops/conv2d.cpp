@@ -62,11 +62,6 @@ Shape result_shape(const Operation& operation, const Conv2dParams& params, const
 // 2 x multiply-adds, taps in the padding counted as everyone does: each of y's elements is one filter's worth.
 int64_t convolution_flops(const Shape& w, const Shape& y) { return 2 * y.size() * (w.size() / w[0]); }
 
-// On the GPU plain loops run.
-bool runs_on_onednn(std::span<const ValueType> inputs, const PrepareOptions& options) {
-  return options.cuda == nullptr && inputs[0].dtype == DType::f32 && !options.reference;
-}
-
 }  // namespace
 
 std::vector<ValueType> Conv2dForward::infer(std::span<const ValueType> inputs) const {
@@ -100,7 +95,7 @@ Cost Conv2dForward::cost(std::span<const ValueType> inputs, std::span<const Valu
 
 Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                               const PrepareOptions& options) const {
-  if (runs_on_onednn(inputs, options)) {
+  if (takes_prepared(inputs[0].dtype, options)) {
     const bool bias = inputs.size() == 3;
     return call_kernel(prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias),
                        options);
@@ -120,7 +115,7 @@ Cost Conv2dBackwardData::cost(std::span<const ValueType> inputs, std::span<const
 
 Kernel Conv2dBackwardData::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                    const PrepareOptions& options) const {
-  if (runs_on_onednn(inputs, options)) {
+  if (takes_prepared(inputs[0].dtype, options)) {
     return call_kernel(prepare_conv2d_backward_data(params, inputs[0].shape, inputs[1].shape, x), options);
   }
   return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(conv2d_backward_data), params);
@@ -142,7 +137,7 @@ Cost Conv2dBackwardWeight::cost(std::span<const ValueType> inputs, std::span<con
 
 Kernel Conv2dBackwardWeight::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                      const PrepareOptions& options) const {
-  if (runs_on_onednn(inputs, options)) {
+  if (takes_prepared(inputs[0].dtype, options)) {
     return call_kernel(prepare_conv2d_backward_weight(params, inputs[0].shape, inputs[1].shape, w, bias), options);
   }
   if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/ops/make_kernel.h"
 #include "kernels/depthwise.h"
 #include "kernels/fold_batch_norm.h"
 #include "tensor/memory.h"
@@ -31,7 +32,7 @@ Cost FoldedConvolution::cost(std::span<const ValueType> inputs, std::span<const 
 
 Kernel FoldedConvolution::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                                   const PrepareOptions& options) const {
-  if (options.cuda == nullptr && inputs[0].dtype == DType::f32 && !options.reference) {
+  if (takes_prepared(inputs[0].dtype, options)) {
     return prepare_fast(inputs, outputs[0]);
   }
   const Kernel convolution = convolution_->prepare(of_convolution(inputs), outputs, options);

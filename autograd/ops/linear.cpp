@@ -11,11 +11,6 @@ namespace {
 // 2 x multiply-adds of N rows through w [out,in].
 int64_t linear_flops(int64_t rows, const Shape& w) { return 2 * rows * w.size(); }
 
-// On the GPU plain loops run.
-bool runs_on_onednn(std::span<const ValueType> inputs, const PrepareOptions& options) {
-  return options.cuda == nullptr && inputs[0].dtype == DType::f32 && !options.reference;
-}
-
 void check_matrices(const Operation& operation, std::span<const ValueType> inputs,
                     std::initializer_list<const char*> names) {
   check_input_count(operation, inputs, names.size());
@@ -48,7 +43,7 @@ class LinearBackwardData : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    if (runs_on_onednn(inputs, options)) {
+    if (takes_prepared(inputs[0].dtype, options)) {
       const Shape &w = inputs[0].shape, &dy = inputs[1].shape;
       return call_kernel(prepare_linear_backward_data(dy[0], w[1], w[0]), options);
     }
@@ -76,7 +71,7 @@ class LinearBackwardWeight : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    if (runs_on_onednn(inputs, options)) {
+    if (takes_prepared(inputs[0].dtype, options)) {
       const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
       return call_kernel(prepare_linear_backward_weight(x[0], x[1], dy[1]), options);
     }
@@ -126,7 +121,7 @@ class LinearForward : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    if (runs_on_onednn(inputs, options)) {
+    if (takes_prepared(inputs[0].dtype, options)) {
       const Shape &x = inputs[0].shape, &w = inputs[1].shape;
       return call_kernel(prepare_linear_forward(x[0], w[1], w[0], inputs.size() == 3), options);
     }

@@ -113,6 +113,11 @@ Kernel call_kernel(Prepared<void(P...)> prepared, const PrepareOptions& options)
   return kernel;
 }
 
+// Whether an operation that has a kernel made ready for fixed shapes, on the CPU and in f32, is to take it.
+inline bool takes_prepared(DType dtype, const PrepareOptions& options) {
+  return options.cuda == nullptr && dtype == DType::f32 && !options.reference;
+}
+
 // The kernel that calls `launcher`, for the GPU.
 template <class Result, class... P, class... Given>
 Kernel launch_kernel(Result (*launcher)(P...), const PrepareOptions& options, const Given&... given) {

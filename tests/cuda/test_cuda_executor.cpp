@@ -8,6 +8,7 @@
 #include "models/saved_model.h"
 #include "tests/cases/run_case.h"
 #include "tests/cuda/emulated_gpu.h"
+#include "tests/small_data.h"
 #include "train/step.h"
 
 namespace fer::test {
@@ -47,20 +48,6 @@ void check_case(const Case& one) {
     CHECK(difference <= one.tolerance);
     CHECK(same_bits(actual[i], fenced[i]));
   }
-}
-
-TrainingData small_data(int64_t count, int64_t size) {
-  TrainingData data;
-  data.images = Tensor(DType::u8, {count, size, size, 1});
-  data.labels = Tensor(DType::i32, {count});
-  RandomSequence random(Philox(11, 0));
-  for (uint8_t& pixel : data.images.as<uint8_t>()) {
-    pixel = static_cast<uint8_t>(random.below(256));
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    data.labels.data<int32_t>()[i] = static_cast<int32_t>(i % 7);
-  }
-  return data;
 }
 
 struct Trained {
