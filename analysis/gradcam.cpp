@@ -133,7 +133,7 @@ GradCam::GradCam(const Network& network, Shape image, const std::string& layer, 
   chosen_ = graph_.input("chosen", DType::f32, logits.shape());
   slope_ = gradients(logits, std::vector{activation_}, chosen_)[0];
   executor_ =
-      std::make_unique<Executor>(make_plan(graph_, std::vector{activation_, slope_}, planned_for(network.device)),
+      std::make_unique<Executor>(make_plan(graph_, std::vector{activation_, slope_}, network.planned()),
                                  network.device, network.variables, network.arena);
 }
 

@@ -43,7 +43,7 @@ struct BenchStep {
     if (device == Device::null) {
       fail("--device null runs nothing; use fer plan");
     }
-    SteppedNetwork stepped = make_step(options, classes, device);
+    SteppedNetwork stepped = make_step(options, classes, device, parse_precision(step.precision));
     step.announce(device);
     const Plan& plan = stepped.step->plan();
     std::vector<double> total, by_phase[4];

@@ -35,7 +35,7 @@ struct BenchAttack {
       fail("--device null runs nothing; use fer plan");
     }
     const ModelOptions model = model_options(options, classes);
-    const Network network = make_network(options.model, model, options.seed, device);
+    const Network network = make_network(options.model, model, options.seed, device, parse_precision(step.precision));
     step.announce(device);
     const Shape image{model.size, model.size, model.channels};
     const auto faces = [&](int64_t count) {

@@ -188,10 +188,7 @@ ModelOptions model_options(const TrainOptions& options, int64_t classes) {
 
 Device StepOptions::apply(TrainOptions& options) const {
   const Device chosen = parse_device(device);
-  if (precision != "fp32" && precision != "tf32" && precision != "bf16") {
-    fail("--precision '", precision, "': must be fp32, tf32 or bf16");
-  }
-  if (precision != "fp32") {
+  if (parse_precision(precision) != Precision::fp32 && chosen != Device::cuda) {
     fail("--precision ", precision, " needs device cuda; device ", chosen, " computes in fp32");
   }
   if (options.threads < 0) {

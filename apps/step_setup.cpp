@@ -4,11 +4,11 @@
 
 namespace fer {
 
-SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device device) {
+SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device device, Precision precision) {
   const ModelOptions model = model_options(options, classes);
 
   SteppedNetwork result;
-  result.network = make_network(options.model, model, options.seed, device);
+  result.network = make_network(options.model, model, options.seed, device, precision);
   result.parameters = count_parameters(options.model, model);
   result.data.images = Tensor(DType::u8, {options.batch, model.size, model.size, model.channels});
   result.data.labels = Tensor(DType::i32, {options.batch});

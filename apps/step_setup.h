@@ -14,6 +14,7 @@ struct SteppedNetwork {
 };
 
 // One batch of random u8 images of the network's own size and channels, `classes` labels.
-SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device device);
+SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device device,
+                         Precision precision = Precision::fp32);
 
 }  // namespace fer

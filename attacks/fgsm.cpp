@@ -13,7 +13,7 @@ Fgsm::Fgsm(const Network& network, Shape image, std::vector<double> eps, int64_t
   for (double one : eps) {
     attacked_.push_back(clamp(add(images_, scale(sign(slope), direction * one)), 0, 1));
   }
-  executor_ = std::make_unique<Executor>(make_plan(graph_, attacked_, planned_for(network.device)), network.device,
+  executor_ = std::make_unique<Executor>(make_plan(graph_, attacked_, network.planned()), network.device,
                                          network.variables, network.arena);
 }
 

@@ -71,7 +71,7 @@ PixelAttack::PixelAttack(const Network& network, Shape image, const PixelAttackO
     probabilities_ = local.output;
     places_ = std::move(local.places);
   }
-  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{probabilities_}, planned_for(network.device)),
+  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{probabilities_}, network.planned()),
                                          network.device, network.variables, network.arena);
   staged_ = Tensor(DType::f32, images_.shape());
   staged_pixels_ = Tensor(DType::i32, pixels_.shape());

@@ -49,6 +49,9 @@ struct Kernel {
   int64_t workspace_bytes = 0;
   Device device = Device::cpu;
 
+  // Types of `in` and `out` where f32 was recorded: f32 or bf16. Empty: as recorded.
+  std::vector<DType> reads{}, writes{};
+
   // What a kernel wants in its device's memory beside the views, made of their addresses: the executor has it written
   // when they are known and appends it to `in` (of type u8).
   int64_t table_bytes = 0;
@@ -59,7 +62,13 @@ struct PrepareOptions {
   bool reference = false;                   // the plain loop instead of the fast path, where there are two
   const cuda::KernelTable* cuda = nullptr;  // kernels for device cuda are wanted; null: for the CPU
   cuda::Stream stream;                      // that they are queued on
+  // bf16: kernels that read and write activations in it (for operations that take part: see Half).
+  Precision precision = Precision::fp32;
 };
+
+// How an operation takes part in Precision::bf16: always, where an input is in bf16 already, never, or by itself: it is
+// told the types that its inputs are stored in.
+enum class Half { begins, follows, never, by_itself };
 
 // What a gradient rule is given. `output_gradients[i]` is invalid (valid() == false) where output i does not matter.
 struct GradientArguments {
@@ -97,6 +106,8 @@ class Operation {
 
   // True when output 0 is input 0 under another shape: no kernel runs.
   virtual bool is_view() const { return false; }
+
+  virtual Half half() const { return Half::follows; }
 
   // Inputs (variables) that the kernel updates.
   virtual std::vector<int> mutates() const { return {}; }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "autograd/half_precision.h"
 #include "autograd/placement.h"
 #include "autograd/program.h"
 #include "tensor/accelerator.h"
@@ -79,13 +80,16 @@ class Planner {
 
   void prepare_kernels() {
     plan_.device_ = options_.kernels.cuda != nullptr ? Device::cuda : Device::cpu;
+    if (options_.kernels.precision == Precision::bf16) {
+      program_ = in_half_precision(std::move(program_), options_.kernels);
+    }
     for (const Node& node : program_.nodes) {
       PlannedNode planned{node.operation, node.inputs, node.outputs, node.scope, node.phase, {}, {}, 0};
       if (!node.operation->is_view()) {
         const auto inputs = types(node.inputs);
         const auto outputs = types(node.outputs);
         planned.cost = node.operation->cost(inputs, outputs);
-        planned.kernel = node.operation->prepare(inputs, outputs, options_.kernels);
+        planned.kernel = prepare_as_stored(*node.operation, inputs, outputs, options_.kernels);
         if (planned.kernel.device != plan_.device_) {
           fail(node.operation->name(), ": has no kernel for device ", plan_.device_);
         }

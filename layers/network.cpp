@@ -5,6 +5,11 @@
 
 namespace fer {
 
+PlanOptions Network::planned(PlanOptions options) const {
+  options.kernels.precision = precision;
+  return planned_for(device, options);
+}
+
 Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t batch)
     : batch_(batch), classes_(network.classes), image_(image), dtype_(dtype) {
   if (image.rank() != 3) {
@@ -12,7 +17,7 @@ Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t
   }
   input_ = graph_.input("images", dtype, {batch, image[0], image[1], image[2]});
   output_ = softmax(network.make(graph_)->forward(decode(input_), Mode::evaluation));
-  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{output_}, planned_for(network.device)),
+  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{output_}, network.planned()),
                                          network.device, network.variables, network.arena);
 }
 

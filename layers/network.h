@@ -15,6 +15,10 @@ struct Network {
   std::shared_ptr<Arena> arena;  // shared by everything that runs this network, one at a time
   Device device = Device::cpu;
   int64_t classes = 0;
+  Precision precision = Precision::fp32;
+
+  // For plans of it.
+  PlanOptions planned(PlanOptions options = {}) const;
 };
 
 // Runs a network in evaluation mode over any number of images of one shape.

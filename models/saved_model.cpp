@@ -49,7 +49,8 @@ SavedModel saved_model(const TensorFile& file) {
   }
 }
 
-Network make_network(const std::string& model, const ModelOptions& options, uint64_t seed, Device device) {
+Network make_network(const std::string& model, const ModelOptions& options, uint64_t seed, Device device,
+                     Precision precision) {
   const ModelOptions resolved = resolve(find_model(model), options);
   Network network;
   network.make = [model, resolved](Graph& graph) { return make_model(model, graph, resolved); };
@@ -57,6 +58,7 @@ Network make_network(const std::string& model, const ModelOptions& options, uint
   network.variables = std::make_shared<Variables>(seed, accelerator);
   network.arena = std::make_shared<Arena>(accelerator);
   network.device = device;
+  network.precision = precision;
   network.classes = resolved.classes;
   return network;
 }

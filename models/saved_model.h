@@ -25,7 +25,8 @@ std::map<std::string, std::string> to_metadata(const SavedModel& saved);
 SavedModel saved_model(const TensorFile& file);
 
 // A network by name with first values drawn from `seed`.
-Network make_network(const std::string& model, const ModelOptions& options, uint64_t seed, Device device = Device::cpu);
+Network make_network(const std::string& model, const ModelOptions& options, uint64_t seed, Device device = Device::cpu,
+                     Precision precision = Precision::fp32);
 
 // A network from a weights file, or from best.safetensors of a run folder.
 struct LoadedNetwork {

@@ -16,6 +16,27 @@ std::string_view name_of(Device device) {
   return "?";
 }
 
+std::string_view name_of(Precision precision) {
+  switch (precision) {
+    case Precision::fp32:
+      return "fp32";
+    case Precision::tf32:
+      return "tf32";
+    case Precision::bf16:
+      return "bf16";
+  }
+  return "?";
+}
+
+Precision parse_precision(std::string_view text) {
+  for (Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16}) {
+    if (text == name_of(precision)) {
+      return precision;
+    }
+  }
+  fail("precision: '", text, "' is none of fp32, tf32, bf16");
+}
+
 std::string unavailable_reason(Device device) { return device == Device::cuda ? find_accelerator().reason : ""; }
 
 Device parse_device(std::string_view text) {

@@ -68,7 +68,7 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
   const Restore phase(graph_.phase, Phase::update);
   const Value update = optimizer_step(optimizer_params(options), learning_rate_, parameters, slopes);
 
-  const PlanOptions device_options = planned_for(network.device, plan_options);
+  const PlanOptions device_options = network.planned(plan_options);
   Plan plan = make_plan(graph_, std::vector{loss_, correct_, update}, device_options);
   if (options.memory_limit > 0 && plan.peak_bytes() + plan.variable_bytes() > options.memory_limit) {
     fail("--memory-limit: ", options.memory_limit,

@@ -116,7 +116,7 @@ std::unique_ptr<TrainingStep> Trainer::make_step(bool frozen, Device device) con
   options.freeze = frozen ? "backbone" : "none";
   Network network = network_;
   network.device = device;
-  return std::make_unique<TrainingStep>(options, network, head_, data_, planned_for(network_.device));
+  return std::make_unique<TrainingStep>(options, network, head_, data_, network_.planned());
 }
 
 // The whole network trains from here on, with a new optimizer: the backbone's moments begin with the others, so that

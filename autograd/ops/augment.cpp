@@ -36,10 +36,14 @@ class Augment : public Operation {
     return {geometry + (changes_brightness(params_) ? 4 * elements : 0), moved_bytes(inputs, outputs)};
   }
 
+  Half half() const override { return Half::never; }
+
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-      return launch_kernel(cuda->augment_forward, options, params_, stream_);
+    if (options.cuda != nullptr) {
+      return with_launchers(*this, inputs[0].dtype, options, [&](const auto& launchers) {
+        return launch_kernel(launchers.augment_forward, options, params_, stream_);
+      });
     }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);

@@ -50,6 +50,16 @@ std::vector<int> forward_in_place(bool has_residual) {
 // The kernels take it after beta; null where there is none.
 AnyView residual_of(std::span<const AnyView> in) { return in.size() > 5 ? in[5] : AnyView{nullptr, in[0].dtype, {}}; }
 
+// In the operation's order: (x, gamma, beta, running_mean, running_var, residual) -> y and `statistics`.
+void set_forward_types(Kernel& kernel, const std::vector<DType>& statistics) {
+  if (!kernel.reads.empty()) {
+    const DType x = kernel.reads[0];
+    kernel.reads = {x, DType::f32, DType::f32, DType::f32, DType::f32, x};
+    kernel.writes = {x};
+    kernel.writes.insert(kernel.writes.end(), statistics.begin(), statistics.end());
+  }
+}
+
 // For `vector`, one value a channel.
 int64_t workspace_bytes(const ValueType& vector, const PrepareOptions& options) {
   const int64_t channels = vector.shape.size();
@@ -92,18 +102,22 @@ std::vector<int> BatchNormTraining::in_place() const { return forward_in_place(h
 
 Kernel BatchNormTraining::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                   const PrepareOptions& options) const {
-  const auto* cuda = launchers_for(*this, inputs[0].dtype, options);
   constexpr int parts = 0;  // no statistics were left in the workspace
-  Kernel kernel = cuda != nullptr
-                      ? launch_kernel(cuda->batch_norm_training, options, params, activation, parts)
-                      : with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
-                          return call_kernel(&batch_norm_training<decltype(scalar)>, options, params, activation);
-                        });
+  Kernel kernel =
+      options.cuda != nullptr
+          ? with_launchers(*this, inputs[0].dtype, options,
+                           [&](const auto& launchers) {
+                             return launch_kernel(launchers.batch_norm_training, options, params, activation, parts);
+                           })
+          : with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
+              return call_kernel(&batch_norm_training<decltype(scalar)>, options, params, activation);
+            });
   kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte* workspace) {
     const AnyView read[] = {in[0], in[1], in[2], residual_of(in)};
     const AnyView written[] = {in[3], in[4], out[0], out[1], out[2]};
     run(step, read, written, workspace);
   };
+  set_forward_types(kernel, {DType::f32, DType::f32});
   kernel.workspace_bytes = workspace_bytes(inputs[1], options);
   return kernel;
 }
@@ -135,6 +149,7 @@ Kernel BatchNormInference::prepare(std::span<const ValueType> inputs, std::span<
     const AnyView read[] = {in[0], in[1], in[2], residual_of(in), in[3], in[4]};
     run(step, read, out, workspace);
   };
+  set_forward_types(kernel, {});
   kernel.workspace_bytes = workspace_bytes(inputs[1], options);
   return kernel;
 }

@@ -51,12 +51,14 @@ class Concat : public Operation {
         }
       };
     };
-    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-      const auto copy = [launch = cuda->copy_channels, options](const AnyView& x, const AnyView& y, int64_t to,
-                                                                int64_t count) {
-        launch(x.as<const float>(), 0, y.as<float>(), to, count, options.stream, options.reference);
-      };
-      return {copy_all(copy), 0, Device::cuda};
+    if (options.cuda != nullptr) {
+      return with_launchers(*this, inputs[0].dtype, options, [&]<class T>(const cuda::Launchers<T>& launchers) {
+        const auto copy = [launch = launchers.copy_channels, options](const AnyView& x, const AnyView& y, int64_t to,
+                                                                      int64_t count) {
+          launch(x.as<const T>(), 0, y.as<T>(), to, count, options.stream, options.reference);
+        };
+        return Kernel{copy_all(copy), 0, Device::cuda, std::vector(inputs.size(), dtype_of<T>()), {dtype_of<T>()}};
+      });
     }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);

@@ -22,9 +22,11 @@ class Constant : public Operation {
     const cuda::KernelTable* const cuda = options.cuda;
     switch (type_.dtype) {
       case DType::f32:
-        return kernel<float>(options, cuda != nullptr ? cuda->f32.fill : nullptr);
+        return kernel<float>(options, cuda != nullptr ? cuda->f32_activations.fill : nullptr);
       case DType::f64:
-        launchers_for(*this, type_.dtype, options);  // throws for the GPU
+        if (cuda != nullptr) {
+          check_launchable(*this, type_.dtype);
+        }
         return kernel<double>(options, nullptr);
       case DType::u8:
         return kernel<uint8_t>(options, cuda != nullptr ? cuda->fill_u8 : nullptr);

@@ -62,6 +62,22 @@ Shape result_shape(const Operation& operation, const Conv2dParams& params, const
 // 2 x multiply-adds, taps in the padding counted as everyone does: each of y's elements is one filter's worth.
 int64_t convolution_flops(const Shape& w, const Shape& y) { return 2 * y.size() * (w.size() / w[0]); }
 
+// The kernel of dw with that of db, the channels' sums of dy, after it.
+template <class T>
+Kernel with_bias_gradient(Kernel kernel, const cuda::Launchers<T>& launchers, const PrepareOptions& options,
+                          int64_t channels) {
+  kernel.run = [run = std::move(kernel.run), sum = launchers.channel_sum, options](
+                   const StepContext* step, auto in, auto out, std::byte* workspace) {
+    run(step, in, out, workspace);
+    if (out[1].data != nullptr) {
+      sum(in[1].template as<const T>(), out[1].template as<float>(), workspace, options.stream, options.reference);
+    }
+  };
+  kernel.workspace_bytes = std::max(kernel.workspace_bytes, options.cuda->channel_sum_workspace(channels));
+  kernel.writes = {kernel.writes[0], DType::f32};
+  return kernel;
+}
+
 }  // namespace
 
 std::vector<ValueType> Conv2dForward::infer(std::span<const ValueType> inputs) const {
@@ -100,6 +116,11 @@ Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const
     return call_kernel(prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias),
                        options);
   }
+  const cuda::ConvolutionProduct product{cuda::Pass::forward, params,            inputs[0].shape,  inputs[1].shape,
+                                         outputs[0].shape,    inputs.size() == 3, options.precision};
+  if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_convolution, product)) {
+    return *kernel;
+  }
   return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(conv2d_forward), params);
 }
 
@@ -117,6 +138,11 @@ Kernel Conv2dBackwardData::prepare(std::span<const ValueType> inputs, std::span<
                                    const PrepareOptions& options) const {
   if (takes_prepared(inputs[0].dtype, options)) {
     return call_kernel(prepare_conv2d_backward_data(params, inputs[0].shape, inputs[1].shape, x), options);
+  }
+  const cuda::ConvolutionProduct product{cuda::Pass::backward_data, params, x, inputs[0].shape, inputs[1].shape, false,
+                                         options.precision};
+  if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_convolution, product)) {
+    return *kernel;
   }
   return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(conv2d_backward_data), params);
 }
@@ -140,20 +166,14 @@ Kernel Conv2dBackwardWeight::prepare(std::span<const ValueType> inputs, std::spa
   if (takes_prepared(inputs[0].dtype, options)) {
     return call_kernel(prepare_conv2d_backward_weight(params, inputs[0].shape, inputs[1].shape, w, bias), options);
   }
-  if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-    Kernel kernel = launch_kernel(cuda->conv2d_backward_weight, options, params);
-    if (bias) {
-      kernel.run = [run = kernel.run, sum = cuda->channel_sum, options](const StepContext* step, auto in, auto out,
-                                                                        std::byte* workspace) {
-        run(step, in, out, workspace);
-        if (out[1].data != nullptr) {
-          sum(in[1].template as<const float>(), out[1].template as<float>(), workspace, options.stream,
-              options.reference);
-        }
-      };
-      kernel.workspace_bytes = options.cuda->channel_sum_workspace(w[0]);
-    }
-    return kernel;
+  if (options.cuda != nullptr) {
+    return with_launchers(*this, inputs[0].dtype, options, [&](const auto& launchers) {
+      const cuda::ConvolutionProduct product{cuda::Pass::backward_weight, params, inputs[0].shape, w, inputs[1].shape,
+                                             false, options.precision};
+      const auto by_cudnn = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_convolution, product);
+      Kernel kernel = by_cudnn ? *by_cudnn : launch_kernel(launchers.conv2d_backward_weight, options, params);
+      return bias ? with_bias_gradient(std::move(kernel), launchers, options, w[0]) : kernel;
+    });
   }
   return with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
     return call_kernel(&conv2d_backward_weight<decltype(scalar)>, options, params);

@@ -19,6 +19,7 @@ class Conv2dForward : public Operation {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  Half half() const override { return Half::begins; }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
 
@@ -33,6 +34,7 @@ class Conv2dBackwardData : public Operation {
   std::string name() const override { return "conv2d_backward_data"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  Half half() const override { return Half::begins; }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
 
@@ -48,6 +50,7 @@ class Conv2dBackwardWeight : public Operation {
   std::string name() const override { return "conv2d_backward_weight"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  Half half() const override { return Half::begins; }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
 

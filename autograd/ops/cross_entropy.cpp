@@ -72,13 +72,15 @@ class CrossEntropyBackward : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    if (const auto* cuda = launchers_for(*this, inputs[1].dtype, options)) {
-      const auto run = [params = params_, launch = cuda->cross_entropy_backward, stream = options.stream](
-                           const StepContext*, auto in, auto out, std::byte*) {
-        launch(params, in[0].template as<const float>(), in[1].template as<const float>(),
-               target_of<float>(in.subspan(2)), out[0].template as<float>(), stream);
-      };
-      return {run, 0, Device::cuda};
+    if (options.cuda != nullptr) {
+      return with_launchers(*this, inputs[1].dtype, options, [&]<class T>(const cuda::Launchers<T>& launchers) {
+        const auto run = [params = params_, launch = launchers.cross_entropy_backward, stream = options.stream](
+                             const StepContext*, auto in, auto out, std::byte*) {
+          launch(params, in[0].template as<const float>(), in[1].template as<const T>(), target_of<float>(in.subspan(2)),
+                 out[0].template as<T>(), stream);
+        };
+        return Kernel{run, 0, Device::cuda, {DType::f32, dtype_of<T>(), DType::f32, DType::f32}, {dtype_of<T>()}};
+      });
     }
     return with_float_type(name(), inputs[1].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);
@@ -122,13 +124,15 @@ class CrossEntropy : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-      const auto run = [params = params_, launch = cuda->cross_entropy_forward, stream = options.stream](
-                           const StepContext*, auto in, auto out, std::byte*) {
-        launch(params, in[0].template as<const float>(), target_of<float>(in.subspan(1)), out[0].template as<float>(),
-               stream);
-      };
-      return {run, 0, Device::cuda};
+    if (options.cuda != nullptr) {
+      return with_launchers(*this, inputs[0].dtype, options, [&]<class T>(const cuda::Launchers<T>& launchers) {
+        const auto run = [params = params_, launch = launchers.cross_entropy_forward, stream = options.stream](
+                             const StepContext*, auto in, auto out, std::byte*) {
+          launch(params, in[0].template as<const T>(), target_of<float>(in.subspan(1)), out[0].template as<float>(),
+                 stream);
+        };
+        return Kernel{run, 0, Device::cuda, {dtype_of<T>(), DType::f32, DType::f32}, {DType::f32}};
+      });
     }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {
       using T = decltype(scalar);

@@ -28,6 +28,7 @@ class DepthwiseBackwardData : public Operation {
   DepthwiseBackwardData(const Conv2dParams& params, const Shape& x) : params_(params), x_(x) {}
 
   std::string name() const override { return "depthwise_conv2d_backward_data"; }
+  Half half() const override { return Half::begins; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 2);
@@ -41,8 +42,10 @@ class DepthwiseBackwardData : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-      return launch_kernel(cuda->depthwise_backward_data, options, params_);
+    if (options.cuda != nullptr) {
+      return with_launchers(*this, inputs[0].dtype, options, [&](const auto& launchers) {
+        return launch_kernel(launchers.depthwise_backward_data, options, params_);
+      });
     }
     Kernel kernel = with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
       using T = decltype(scalar);
@@ -64,6 +67,7 @@ class DepthwiseBackwardWeight : public Operation {
   DepthwiseBackwardWeight(const Conv2dParams& params, const Shape& w) : params_(params), w_(w) {}
 
   std::string name() const override { return "depthwise_conv2d_backward_weight"; }
+  Half half() const override { return Half::begins; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 2);
@@ -77,8 +81,10 @@ class DepthwiseBackwardWeight : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override {
-    if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-      Kernel kernel = launch_kernel(cuda->depthwise_backward_weight, options, params_);
+    if (options.cuda != nullptr) {
+      Kernel kernel = with_launchers(*this, inputs[0].dtype, options, [&](const auto& launchers) {
+        return launch_kernel(launchers.depthwise_backward_weight, options, params_);
+      });
       kernel.workspace_bytes = options.cuda->depthwise_weight_workspace(outputs[0].shape.size());
       return kernel;
     }
@@ -129,8 +135,10 @@ Cost DepthwiseForward::cost(std::span<const ValueType> inputs, std::span<const V
 
 Kernel DepthwiseForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                  const PrepareOptions& options) const {
-  if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-    Kernel kernel = launch_kernel(cuda->depthwise_forward, options, params);
+  if (options.cuda != nullptr) {
+    Kernel kernel = with_launchers(*this, inputs[0].dtype, options, [&](const auto& launchers) {
+      return launch_kernel(launchers.depthwise_forward, options, params);
+    });
     kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte*) {
       run(step, in, out, nullptr);  // no statistics of y
     };

@@ -16,6 +16,7 @@ class DepthwiseForward : public Operation {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  Half half() const override { return Half::begins; }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
 

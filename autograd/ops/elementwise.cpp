@@ -127,8 +127,9 @@ std::vector<Value> Broadcast::gradient(Graph&, const GradientArguments& argument
 
 Kernel Broadcast::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                           const PrepareOptions& options) const {
-  if (const auto* cuda = launchers_for(*this, inputs[0].dtype, options)) {
-    return launch_kernel(cuda->broadcast, options);
+  if (options.cuda != nullptr) {
+    return with_launchers(*this, inputs[0].dtype, options,
+                          [&](const auto& launchers) { return launch_kernel(launchers.broadcast, options); });
   }
   return with_float_type(name(), inputs[0].dtype, [](auto scalar) -> Kernel {
     using T = decltype(scalar);

@@ -5,7 +5,8 @@
 
 namespace fer {
 
-// Inputs of one floating-point type and shape, an output like them that may take any input's memory.
+// Inputs of one floating-point type and shape, an output like them that may take any input's memory. Those that pixels
+// are attacked with keep to f32.
 class Elementwise : public Operation {
  public:
   std::string name() const override { return name_; }
@@ -55,6 +56,7 @@ class Sign : public Elementwise {
  public:
   Sign() : Elementwise("sign", 1, 1) {}
   FER_GRADIENT;
+  Half half() const override { return Half::never; }
   FER_PREPARE;
 };
 
@@ -63,6 +65,7 @@ class Clamp : public Elementwise {
   Clamp(double low, double high) : Elementwise("clamp", 1, 2), low(low), high(high) {}
   Attributes attributes() const override { return {{"low", low}, {"high", high}}; }
   FER_GRADIENT;
+  Half half() const override { return Half::never; }
   FER_PREPARE;
 
   const double low, high;
@@ -72,6 +75,7 @@ class Clamp : public Elementwise {
 class ClampBackward : public Elementwise {
  public:
   ClampBackward(double low, double high) : Elementwise("clamp_backward", 2, 2), low(low), high(high) {}
+  Half half() const override { return Half::never; }
   FER_PREPARE;
 
   const double low, high;
@@ -82,6 +86,7 @@ class SignStep : public Elementwise {
  public:
   SignStep(double epsilon, double low, double high)
       : Elementwise("sign_step", 2, 5), epsilon(epsilon), low(low), high(high) {}
+  Half half() const override { return Half::never; }
   FER_PREPARE;
 
   const double epsilon, low, high;
@@ -92,6 +97,7 @@ class BallStep : public Elementwise {
  public:
   BallStep(double epsilon, double radius) : Elementwise("ball_step", 3, 7), epsilon(epsilon), radius(radius) {}
   FER_GRADIENT;
+  Half half() const override { return Half::never; }
   FER_PREPARE;
 
   const double epsilon, radius;

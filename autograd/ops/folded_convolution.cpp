@@ -37,12 +37,19 @@ Kernel FoldedConvolution::prepare(std::span<const ValueType> inputs, std::span<c
   }
   const Kernel convolution = convolution_->prepare(of_convolution(inputs), outputs, options);
   const Kernel norm = norm_->prepare(of_norm(inputs, outputs[0]), outputs, options);
-  return {[self = *this, convolution, norm](const StepContext* step, std::span<const AnyView> in,
-                                            std::span<const AnyView> out, std::byte* workspace) {
-            convolution.run(step, self.of_convolution(in), out, workspace);
-            norm.run(step, self.of_norm(in, out[0]), out, workspace);
-          },
-          std::max(convolution.workspace_bytes, norm.workspace_bytes), convolution.device};
+  Kernel both{[self = *this, convolution, norm](const StepContext* step, std::span<const AnyView> in,
+                                                std::span<const AnyView> out, std::byte* workspace) {
+                convolution.run(step, self.of_convolution(in), out, workspace);
+                norm.run(step, self.of_norm(in, out[0]), out, workspace);
+              },
+              std::max(convolution.workspace_bytes, norm.workspace_bytes), convolution.device};
+  if (!norm.reads.empty()) {
+    const auto read = of_convolution(std::span(convolution.reads));
+    both.reads.assign(read.begin(), read.end());
+    both.reads.insert(both.reads.end(), norm.reads.begin() + 1, norm.reads.end());
+    both.writes = norm.writes;
+  }
+  return both;
 }
 
 Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const ValueType& output) const {

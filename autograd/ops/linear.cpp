@@ -27,6 +27,7 @@ void check_matrices(const Operation& operation, std::span<const ValueType> input
 class LinearBackwardData : public Operation {
  public:
   std::string name() const override { return "linear_backward_data"; }
+  Half half() const override { return Half::begins; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_matrices(*this, inputs, {"weight", "dy"});
@@ -43,9 +44,13 @@ class LinearBackwardData : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
+    const Shape &w = inputs[0].shape, &dy = inputs[1].shape;
     if (takes_prepared(inputs[0].dtype, options)) {
-      const Shape &w = inputs[0].shape, &dy = inputs[1].shape;
       return call_kernel(prepare_linear_backward_data(dy[0], w[1], w[0]), options);
+    }
+    const cuda::MatrixProduct product{cuda::Pass::backward_data, dy[0], w[1], w[0], false, options.precision};
+    if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
+      return *kernel;
     }
     return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_backward_data));
   }
@@ -55,6 +60,7 @@ class LinearBackwardData : public Operation {
 class LinearBackwardWeight : public Operation {
  public:
   std::string name() const override { return "linear_backward_weight"; }
+  Half half() const override { return Half::begins; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_matrices(*this, inputs, {"input", "dy"});
@@ -71,9 +77,13 @@ class LinearBackwardWeight : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
+    const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
     if (takes_prepared(inputs[0].dtype, options)) {
-      const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
       return call_kernel(prepare_linear_backward_weight(x[0], x[1], dy[1]), options);
+    }
+    const cuda::MatrixProduct product{cuda::Pass::backward_weight, x[0], x[1], dy[1], false, options.precision};
+    if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
+      return *kernel;
     }
     return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_backward_weight));
   }
@@ -83,6 +93,7 @@ class LinearBackwardWeight : public Operation {
 class LinearForward : public Operation {
  public:
   std::string name() const override { return "linear"; }
+  Half half() const override { return Half::begins; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     const bool bias = inputs.size() == 3;
@@ -121,9 +132,14 @@ class LinearForward : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
+    const Shape &x = inputs[0].shape, &w = inputs[1].shape;
+    const bool bias = inputs.size() == 3;
     if (takes_prepared(inputs[0].dtype, options)) {
-      const Shape &x = inputs[0].shape, &w = inputs[1].shape;
-      return call_kernel(prepare_linear_forward(x[0], w[1], w[0], inputs.size() == 3), options);
+      return call_kernel(prepare_linear_forward(x[0], w[1], w[0], bias), options);
+    }
+    const cuda::MatrixProduct product{cuda::Pass::forward, x[0], w[1], w[0], bias, options.precision};
+    if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
+      return *kernel;
     }
     return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_forward));
   }

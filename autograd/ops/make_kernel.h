@@ -83,6 +83,19 @@ P argument(const Sources& from, const std::tuple<Given...>& given) {
   }
 }
 
+// The types of the views of one kind.
+template <Kind kind, class... P>
+std::vector<DType> types() {
+  std::vector<DType> result;
+  const auto add = [&]<class One>(std::type_identity<One>) {
+    if constexpr (kind_of<One> == kind) {
+      result.push_back(dtype_of<std::remove_const_t<std::remove_pointer_t<decltype(One::data)>>>());
+    }
+  };
+  (add(std::type_identity<P>()), ...);
+  return result;
+}
+
 template <class... P, class Function, class... Given>
 Kernel bind(Function function, const PrepareOptions& options, const Given&... given) {
   return {[function = std::move(function), stream = options.stream, reference = options.reference,
@@ -123,26 +136,57 @@ template <class Result, class... P, class... Given>
 Kernel launch_kernel(Result (*launcher)(P...), const PrepareOptions& options, const Given&... given) {
   Kernel kernel = kernel_arguments::bind<P...>(launcher, options, given...);
   kernel.device = Device::cuda;
+  kernel.reads = kernel_arguments::types<kernel_arguments::Kind::input, P...>();
+  kernel.writes = kernel_arguments::types<kernel_arguments::Kind::output, P...>();
   return kernel;
 }
 
-// The GPU's launchers for `dtype`; null when the kernel is to run on the CPU. Throws, naming the operation, for a type
-// that it does not compute in there.
-const cuda::Launchers<float>* launchers_for(const Operation& operation, DType dtype, const PrepareOptions& options);
+// Throws, naming the operation, when values of type `dtype` are none that the GPU computes with.
+void check_launchable(const Operation& operation, DType dtype);
 
-// `cpu`(T{}) is the function for elements of type T on the CPU, `launcher` its counterpart on the GPU.
-template <class Cpu, class Launcher, class... Given>
+// What `launch`(launchers) makes of the GPU's launchers for activations of the type that `options` ask for.
+template <class Launch>
+Kernel with_launchers(const Operation& operation, DType dtype, const PrepareOptions& options, const Launch& launch) {
+  check_launchable(operation, dtype);
+  return options.precision == Precision::bf16 ? launch(options.cuda->bf16_activations)
+                                              : launch(options.cuda->f32_activations);
+}
+
+// `cpu`(T{}) is the function for elements of type T on the CPU, `f32` and `bf16` its counterparts on the GPU.
+template <class Cpu, class F32, class Bf16, class... Given>
 Kernel make_kernel(const Operation& operation, DType dtype, const PrepareOptions& options, Cpu cpu,
-                   Launcher cuda::Launchers<float>::*launcher, const Given&... given) {
-  if (const auto* launchers = launchers_for(operation, dtype, options)) {
-    return launch_kernel(launchers->*launcher, options, given...);
+                   F32 cuda::Launchers<float>::*f32, Bf16 cuda::Launchers<cuda::bf16>::*bf16, const Given&... given) {
+  if (options.cuda != nullptr) {
+    check_launchable(operation, dtype);
+    return options.precision == Precision::bf16
+               ? launch_kernel(options.cuda->bf16_activations.*bf16, options, given...)
+               : launch_kernel(options.cuda->f32_activations.*f32, options, given...);
   }
   return with_float_type(operation.name(), dtype,
                          [&](auto scalar) { return call_kernel(cpu(scalar), options, given...); });
 }
 
-// The last two of make_kernel's arguments where both devices have the function under one name.
-// NOLINTNEXTLINE(bugprone-macro-parentheses)
-#define FER_BOTH_DEVICES(name) [](auto scalar) { return &name<decltype(scalar)>; }, &cuda::Launchers<float>::name
+// The functions that make_kernel wants where both devices have them under one name.
+// NOLINTBEGIN(bugprone-macro-parentheses)
+#define FER_BOTH_DEVICES(name)                                                              \
+  [](auto scalar) { return &name<decltype(scalar)>; }, &cuda::Launchers<float>::name, \
+      &cuda::Launchers<cuda::bf16>::name
+// NOLINTEND(bugprone-macro-parentheses)
+
+// A kernel from `product`, which a library of the GPU computes: inputs (a, b[, bias]).
+Kernel product_kernel(cuda::PreparedProduct product, const PrepareOptions& options);
+
+// The kernel of what the GPU's library prepares; none for the CPU, where there is no library, or it does not take it.
+template <class Product>
+std::optional<Kernel> library_kernel(const Operation& operation, DType dtype, const PrepareOptions& options,
+                                     cuda::PreparedProduct (*cuda::KernelTable::*prepare)(const Product&),
+                                     const Product& product) {
+  if (options.cuda == nullptr || options.cuda->*prepare == nullptr || options.reference) {
+    return {};
+  }
+  check_launchable(operation, dtype);
+  cuda::PreparedProduct prepared = (options.cuda->*prepare)(product);
+  return prepared.run ? std::optional(product_kernel(std::move(prepared), options)) : std::nullopt;
+}
 
 }  // namespace fer

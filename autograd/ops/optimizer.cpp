@@ -51,6 +51,9 @@ class OptimizerStep : public Operation {
     return {{DType::u8, {0}}};
   }
 
+  // Gradients are read as they are.
+  Half half() const override { return Half::by_itself; }
+
   // What is updated moves twice.
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
     Cost cost{0, moved_bytes(inputs, outputs)};
@@ -75,7 +78,8 @@ class OptimizerStep : public Operation {
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                  const PrepareOptions& options) const override {
-    if (launchers_for(*this, inputs[0].dtype, options) != nullptr) {
+    if (options.cuda != nullptr) {
+      check_launchable(*this, inputs[0].dtype);
       return prepare_launch(inputs, options);
     }
     std::vector<int64_t> sizes;
@@ -118,6 +122,9 @@ class OptimizerStep : public Operation {
     Kernel kernel;
     kernel.device = Device::cuda;
     kernel.workspace_bytes = options.cuda->optimizer_workspace_bytes();
+    for (const ValueType& input : inputs) {
+      kernel.reads.push_back(input.dtype);
+    }
     kernel.table_bytes = static_cast<int64_t>(std::as_bytes(std::span(entries)).size());
     kernel.write_table = [self = *this, entries](std::span<const AnyView> in, std::span<const AnyView>,
                                                  std::byte* table) mutable {
@@ -127,7 +134,11 @@ class OptimizerStep : public Operation {
       };
       for (size_t i = 0; i < entries.size(); ++i) {
         entries[i].parameter = address(tensors.parameters, i);
-        entries[i].gradient = address(tensors.gradients, i);
+        if (tensors.gradients[i].dtype == DType::bf16) {
+          entries[i].half_gradient = tensors.gradients[i].as<cuda::bf16>().data;
+        } else {
+          entries[i].gradient = address(tensors.gradients, i);
+        }
         entries[i].first_moment = address(tensors.first_moments, i);
         entries[i].second_moment = address(tensors.second_moments, i);
       }

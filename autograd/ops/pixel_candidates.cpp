@@ -10,6 +10,7 @@ namespace {
 class PixelCandidates : public Operation {
  public:
   std::string name() const override { return "pixel_candidates"; }
+  Half half() const override { return Half::never; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 3);

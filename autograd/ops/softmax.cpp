@@ -16,6 +16,7 @@ void check_logits(const Operation& operation, const ValueType& logits) {
 class Softmax : public Operation {
  public:
   std::string name() const override { return "softmax"; }
+  Half half() const override { return Half::never; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     check_input_count(*this, inputs, 1);

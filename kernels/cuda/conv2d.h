@@ -1,5 +1,5 @@
-// kernels/conv2d.h on the GPU by plain loops, one result a thread: the reference, and what runs where there is no
-// cuDNN. x, w, y and their gradients are float, or all bf16; the bias is float and its gradient a channel_sum.
+// kernels/conv2d.h on the GPU by plain loops, one result a thread: the reference, and what runs where cuDNN does not
+// (products.h). x, w, y and their gradients are float, or all bf16; the bias is float and its gradient a channel_sum.
 #pragma once
 
 #include "kernels/conv2d.h"

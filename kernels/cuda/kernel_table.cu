@@ -16,8 +16,22 @@ constexpr Launchers<T> launchers() {
 
 const KernelTable& kernel_table() {
 #define FER_MEMBER(name) &cuda::name,
-  static constexpr KernelTable table = {launchers<float>(), &cuda::fill<uint8_t>, &cuda::fill<int32_t>,
-                                        &cuda::fill<int64_t>, FER_PLAIN_LAUNCHERS(FER_MEMBER)};
+  static constexpr KernelTable table = {launchers<float>(),
+                                        launchers<bf16>(),
+                                        &cuda::convert<float, bf16>,
+                                        &cuda::convert<bf16, float>,
+                                        &cuda::fill<uint8_t>,
+                                        &cuda::fill<int32_t>,
+                                        &cuda::fill<int64_t>,
+                                        FER_PLAIN_LAUNCHERS(FER_MEMBER)
+#ifdef FER_CUDA_LIBRARIES
+                                            &cuda::prepare_convolution,
+                                        &cuda::prepare_matrix_product
+#else
+                                            nullptr,
+                                        nullptr
+#endif
+  };
 #undef FER_MEMBER
   return table;
 }

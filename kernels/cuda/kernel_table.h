@@ -17,6 +17,7 @@
 #include "kernels/cuda/optimizer.h"
 #include "kernels/cuda/pixels.h"
 #include "kernels/cuda/pool.h"
+#include "kernels/cuda/products.h"
 #include "kernels/cuda/random_uniform.h"
 #include "kernels/cuda/resize.h"
 #include "kernels/cuda/scale_channels.h"
@@ -52,13 +53,19 @@ struct Launchers {
 };
 
 struct KernelTable {
-  Launchers<float> f32;
+  Launchers<float> f32_activations;
+  Launchers<bf16> bf16_activations;
+  decltype(&cuda::convert<float, bf16>) to_bf16;
+  decltype(&cuda::convert<bf16, float>) to_f32;
   decltype(&cuda::fill<uint8_t>) fill_u8;
   decltype(&cuda::fill<int32_t>) fill_i32;
   decltype(&cuda::fill<int64_t>) fill_i64;
 #define FER_MEMBER(name) decltype(&cuda::name) name;  // NOLINT(bugprone-macro-parentheses)
   FER_PLAIN_LAUNCHERS(FER_MEMBER)
 #undef FER_MEMBER
+  // Of NVIDIA's libraries; null where the build has none.
+  PreparedProduct (*prepare_convolution)(const ConvolutionProduct& product);
+  PreparedProduct (*prepare_matrix_product)(const MatrixProduct& product);
 };
 
 inline namespace FER_CUDA_BUILD {

@@ -1,5 +1,5 @@
-// kernels/linear.h on the GPU by plain loops, one result a thread: the reference, and what runs where there is no
-// cuBLAS. x, w, y and their gradients are float, or all bf16; the bias is float and its gradient a channel_sum.
+// kernels/linear.h on the GPU by plain loops, one result a thread: the reference, and what runs where cuBLASLt does
+// not (products.h). x, w, y and their gradients are float, or all bf16; the bias is float and its gradient a channel_sum.
 #pragma once
 
 #include "kernels/cuda/bf16.h"

@@ -1,5 +1,6 @@
 // Dense convolutions and layers: the plain kernels.
 #include "kernels/conv2d.h"
+#include "kernels/cuda/bias.h"
 #include "kernels/cuda/conv2d.h"
 #include "kernels/cuda/linear.h"
 #include "kernels/linear.h"
@@ -46,6 +47,17 @@ void add_linear(int64_t rows, int64_t in, int64_t out, bool bias) {
   });
 }
 
+void add_bias(const Shape& shape) {
+  add_kernel_case("linear/bias " + to_string(shape), [=]<class T>(Trial& trial, T) {
+    const auto b = trial.input<float>({shape[-1]});
+    const auto y = trial.updated<T>(shape);
+    for (int64_t i = 0; i < shape.size(); ++i) {
+      y.host.data[i] += b.host.data[i % shape[-1]];
+    }
+    trial.run([&](cuda::Stream s) { cuda::add_bias<T>(b, y, s); });
+  });
+}
+
 }  // namespace
 
 static const bool added = [] {
@@ -61,6 +73,8 @@ static const bool added = [] {
   add_linear(3, 7, 2, false);
   add_linear(2, 129, 127, true);
   add_linear(9, 2, 7, true);
+  add_bias({3, 7});
+  add_bias({2, 5, 3, 130});
   return true;
 }();
 

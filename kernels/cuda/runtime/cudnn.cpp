@@ -1,0 +1,415 @@
+#include "kernels/cuda/runtime/cudnn.h"
+
+#include <cudnn.h>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "kernels/cuda/bias.h"
+#include "kernels/cuda/runtime/opened_library.h"
+
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
+
+namespace {
+
+#define FER_CUDNN_FUNCTIONS(X)                                                                            \
+  X(cudnnCreate) X(cudnnSetStream) X(cudnnGetErrorString) X(cudnnGetLastErrorString)                      \
+  X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize)                \
+  X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
+
+struct Cudnn {
+  Cudnn() {
+    const OpenedLibrary library("libcudnn.so.9", FER_CUDNN_FOLDER);
+#define FER_FIND(name) library.find(#name, name);
+    FER_CUDNN_FUNCTIONS(FER_FIND)
+#undef FER_FIND
+  }
+
+  void check(cudnnStatus_t status, const char* what) const {
+    if (status != CUDNN_STATUS_SUCCESS) {
+      std::array<char, 1024> detail{};
+      cudnnGetLastErrorString(detail.data(), detail.size());
+      fail("cuDNN cannot ", what, ": ", cudnnGetErrorString(status), " ", detail.data());
+    }
+  }
+
+#define FER_MEMBER(name) decltype(&::name) name;  // NOLINT(bugprone-macro-parentheses)
+  FER_CUDNN_FUNCTIONS(FER_MEMBER)
+#undef FER_MEMBER
+};
+
+const Cudnn& cudnn() {
+  static const Cudnn opened;
+  return opened;
+}
+
+// Made when something is first run.
+cudnnHandle_t handle() {
+  static const cudnnHandle_t made = [] {
+    cudnnHandle_t handle = nullptr;
+    cudnn().check(cudnn().cudnnCreate(&handle), "start");
+    return handle;
+  }();
+  return made;
+}
+
+// One of the backend's descriptors: attributes, then finalize().
+class Descriptor {
+ public:
+  explicit Descriptor(cudnnBackendDescriptorType_t type) {
+    cudnn().check(cudnn().cudnnBackendCreateDescriptor(type, &raw_), "make a descriptor");
+  }
+  Descriptor(Descriptor&& other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (raw_ != nullptr) {
+      cudnn().cudnnBackendDestroyDescriptor(raw_);
+    }
+  }
+
+  cudnnBackendDescriptor_t raw() const { return raw_; }
+
+  template <class T>
+  Descriptor& set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, const T* values, size_t count) {
+    cudnn().check(cudnn().cudnnBackendSetAttribute(raw_, name, type, static_cast<int64_t>(count), values),
+                  "take an attribute");
+    return *this;
+  }
+  Descriptor& set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, const auto& value) {
+    return set(name, type, &value, 1);
+  }
+  Descriptor& set(cudnnBackendAttributeName_t name, int64_t value) { return set(name, CUDNN_TYPE_INT64, value); }
+  Descriptor& set(cudnnBackendAttributeName_t name, double value) { return set(name, CUDNN_TYPE_DOUBLE, value); }
+  Descriptor& set(cudnnBackendAttributeName_t name, cudnnDataType_t value) {
+    return set(name, CUDNN_TYPE_DATA_TYPE, value);
+  }
+  Descriptor& set(cudnnBackendAttributeName_t name, const std::vector<int64_t>& values) {
+    return set(name, CUDNN_TYPE_INT64, values.data(), values.size());
+  }
+  Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& value) {
+    return set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, value.raw_);
+  }
+
+  template <class T>
+  int64_t get(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, T* values, int64_t room) const {
+    int64_t count = 0;
+    cudnn().check(cudnn().cudnnBackendGetAttribute(raw_, name, type, room, &count, values), "say an attribute");
+    return std::min(count, room);
+  }
+  int64_t integer(cudnnBackendAttributeName_t name) const {
+    int64_t value = 0;
+    get(name, CUDNN_TYPE_INT64, &value, 1);
+    return value;
+  }
+
+  Descriptor& finalize(const char* what) {
+    cudnn().check(cudnn().cudnnBackendFinalize(raw_), what);
+    return *this;
+  }
+
+ private:
+  cudnnBackendDescriptor_t raw_ = nullptr;
+};
+
+// Names of a graph's tensors, for the addresses of a run.
+enum Name : int64_t { of_a = 1, of_b, of_bias, of_result, of_sum };
+
+// [N,H,W,C], in the order of dimensions that cuDNN has: N,C,H,W. Filters [O,kh,kw,I] likewise.
+Descriptor tensor(Name name, const Shape& shape, cudnnDataType_t type, bool stored = true) {
+  Descriptor result(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+  const int64_t n = shape[0], h = shape[1], w = shape[2], c = shape[3];
+  result.set(CUDNN_ATTR_TENSOR_DATA_TYPE, type)
+      .set(CUDNN_ATTR_TENSOR_DIMENSIONS, {n, c, h, w})
+      .set(CUDNN_ATTR_TENSOR_STRIDES, {c * h * w, 1, c * w, c})
+      .set(CUDNN_ATTR_TENSOR_UNIQUE_ID, int64_t{name})
+      .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, int64_t{16});
+  if (!stored) {
+    result.set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, true);
+  }
+  result.finalize("describe a tensor");
+  return result;
+}
+
+Descriptor window(const Conv2dParams& params) {
+  const Padding& padding = params.padding;
+  Descriptor result(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+  result.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_DATA_FLOAT)
+      .set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, CUDNN_CROSS_CORRELATION)
+      .set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, int64_t{2})
+      .set(CUDNN_ATTR_CONVOLUTION_DILATIONS, {1, 1})
+      .set(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, {params.stride, params.stride})
+      .set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, {padding.top, padding.left})
+      .set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, {padding.bottom, padding.right})
+      .finalize("describe a convolution");
+  return result;
+}
+
+cudnnDataType_t type_of(Precision precision) {
+  return precision == Precision::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+}
+
+// The pass as one operation from tensors of a and b to `result`.
+Descriptor convolution(const ConvolutionProduct& product, const Descriptor& result) {
+  const cudnnDataType_t type = type_of(product.precision);
+  const Descriptor with = window(product.params);
+  switch (product.pass) {
+    case Pass::forward: {
+      Descriptor operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, tensor(of_a, product.x, type))
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, tensor(of_b, product.w, type))
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, result)
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, with)
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, 1.0)
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, 0.0)
+          .finalize("describe a forward pass");
+      return operation;
+    }
+    case Pass::backward_data: {
+      Descriptor operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, tensor(of_a, product.w, type))
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, tensor(of_b, product.y, type))
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, result)
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, with)
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, 1.0)
+          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, 0.0)
+          .finalize("describe a data gradient");
+      return operation;
+    }
+    case Pass::backward_weight:
+      break;
+  }
+  Descriptor operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR);
+  operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, tensor(of_a, product.x, type))
+      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, tensor(of_b, product.y, type))
+      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, result)
+      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, with)
+      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA, 1.0)
+      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA, 0.0)
+      .finalize("describe a weight gradient");
+  return operation;
+}
+
+Descriptor addition(const Descriptor& a, const Descriptor& b, const Descriptor& sum) {
+  Descriptor add(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+  add.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, CUDNN_POINTWISE_ADD)
+      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT)
+      .finalize("describe an addition");
+  Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+  operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, add)
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, a)
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b)
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, sum)
+      .finalize("describe a bias");
+  return operation;
+}
+
+const Shape& result_of(const ConvolutionProduct& product) {
+  return product.pass == Pass::forward ? product.y : product.pass == Pass::backward_data ? product.x : product.w;
+}
+
+// The pass, with its bias when `fused`.
+Descriptor graph_of(const ConvolutionProduct& product, bool fused) {
+  const cudnnDataType_t type = type_of(product.precision);
+  std::vector<Descriptor> operations;
+  const Descriptor result = tensor(of_result, result_of(product), type);
+  if (fused) {
+    const Descriptor sum = tensor(of_sum, product.y, CUDNN_DATA_FLOAT, false);
+    operations.push_back(convolution(product, sum));
+    operations.push_back(addition(sum, tensor(of_bias, {1, 1, 1, product.w[0]}, CUDNN_DATA_FLOAT), result));
+  } else {
+    operations.push_back(convolution(product, result));
+  }
+  std::vector<cudnnBackendDescriptor_t> raw;
+  for (const Descriptor& operation : operations) {
+    raw.push_back(operation.raw());
+  }
+  Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, raw.data(), raw.size())
+      .finalize("describe a graph");
+  return graph;
+}
+
+Descriptor properties_of(const PlannedGpu& gpu) {
+  Descriptor device(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  if (gpu.description.empty()) {
+    device.set(CUDNN_ATTR_DEVICEPROP_DEVICE_ID, CUDNN_TYPE_INT32, int32_t{gpu.number});
+  } else {
+    device.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, gpu.description.c_str(),
+               gpu.description.size() + 1);
+  }
+  device.finalize("describe the GPU");
+  return device;
+}
+
+// Results are the same in every run, and in fp32 those of single precision.
+bool is_allowed(const Descriptor& engine, Precision precision) {
+  std::array<cudnnBackendNumericalNote_t, CUDNN_NUMERICAL_NOTE_TYPE_COUNT> notes{};
+  const int64_t count = engine.get(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, notes.data(),
+                                   static_cast<int64_t>(notes.size()));
+  return std::all_of(notes.begin(), notes.begin() + count, [&](cudnnBackendNumericalNote_t note) {
+    switch (note) {
+      case CUDNN_NUMERICAL_NOTE_TENSOR_CORE:
+      case CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS:
+        return precision != Precision::fp32;
+      case CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP:
+        return true;
+      default:  // not the same every time, sums in less precision, Fourier and Winograd transforms
+        return false;
+    }
+  });
+}
+
+struct ConvolutionPlan {
+  Descriptor plan;
+  int64_t workspace_bytes;
+  std::string algorithm;
+  bool fused;  // the bias is in it
+};
+
+constexpr int64_t modest_workspace = 64 << 20;
+
+// cuDNN's first choice among the engines that are allowed and want no great workspace; null when there is none.
+std::unique_ptr<ConvolutionPlan> best_plan(const ConvolutionProduct& product, bool fused, const Descriptor& device,
+                                           std::string& reason) {
+  const Descriptor graph = graph_of(product, fused);
+  std::unique_ptr<ConvolutionPlan> greedy;  // the least of those that want more
+  for (cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    Descriptor heuristic(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+    std::vector<Descriptor> choices;
+    try {
+      heuristic.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
+          .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode)
+          .set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device)
+          .finalize("choose an engine");
+      int64_t count = 0;
+      cudnn().check(cudnn().cudnnBackendGetAttribute(heuristic.raw(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                                     CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr),
+                    "count engines");
+      std::vector<cudnnBackendDescriptor_t> raw;
+      for (int64_t i = 0; i < count; ++i) {
+        raw.push_back(choices.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR).raw());
+      }
+      heuristic.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, raw.data(), count);
+    } catch (const Error& error) {
+      reason = error.what();
+      continue;
+    }
+    for (const Descriptor& choice : choices) {
+      try {
+        const Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+        cudnnBackendDescriptor_t raw = engine.raw();
+        choice.get(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, &raw, 1);
+        if (!is_allowed(engine, product.precision)) {
+          continue;
+        }
+        Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+        plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, choice)
+            .set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device)
+            .finalize("plan a convolution");
+        const int64_t bytes = plan.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
+        auto made = std::make_unique<ConvolutionPlan>(
+            ConvolutionPlan{std::move(plan), bytes,
+                            "cuDNN engine " + std::to_string(engine.integer(CUDNN_ATTR_ENGINE_GLOBAL_INDEX)), fused});
+        if (bytes <= modest_workspace) {
+          return made;
+        }
+        if (greedy == nullptr || bytes < greedy->workspace_bytes) {
+          greedy = std::move(made);
+        }
+      } catch (const Error& error) {
+        reason = error.what();
+      }
+    }
+  }
+  return greedy;
+}
+
+void run_plan(const ConvolutionPlan& plan, const void* a, const void* b, const void* bias, void* result,
+              std::byte* workspace, Stream stream) {
+  cudnn().check(cudnn().cudnnSetStream(handle(), static_cast<cudaStream_t>(stream.handle)), "take a stream");
+  std::vector<int64_t> names{of_a, of_b, of_result};
+  std::vector<const void*> addresses{a, b, result};
+  if (plan.fused) {
+    names.push_back(of_bias);
+    addresses.push_back(bias);
+  }
+  Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, names)
+      .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, addresses.data(), addresses.size())
+      .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace)
+      .finalize("take addresses");
+  cudnn().check(cudnn().cudnnBackendExecute(handle(), plan.plan.raw(), pack.raw()), "run a convolution");
+}
+
+std::string text_of(const ConvolutionProduct& product) {
+  const Padding& p = product.params.padding;
+  std::ostringstream text;
+  text << static_cast<int>(product.pass) << ' ' << product.x << product.w << product.y << ' ' << product.params.stride
+       << ' ' << p.top << ' ' << p.bottom << ' ' << p.left << ' ' << p.right << ' ' << product.bias << ' '
+       << static_cast<int>(product.precision);
+  return text.str();
+}
+
+}  // namespace
+
+PreparedProduct plan_convolution(const ConvolutionProduct& product, const PlannedGpu& gpu) {
+  // Layers alike, and both of the planner's looks at one, share a plan.
+  static std::map<std::string, std::shared_ptr<const ConvolutionPlan>> plans;
+  auto& plan = plans[gpu.description + text_of(product)];
+  if (plan == nullptr) {
+    const Descriptor device = properties_of(gpu);
+    std::string reason = "no engine is allowed";
+    if (product.bias) {
+      plan = best_plan(product, true, device, reason);
+    }
+    if (plan == nullptr) {
+      plan = best_plan(product, false, device, reason);
+    }
+    if (plan == nullptr) {
+      fail("cuDNN has no plan for convolution ", text_of(product), ": ", reason);
+    }
+  }
+  const bool adds = product.bias && !plan->fused;
+  const auto run = [plan, adds, y = product.y, precision = product.precision](
+                       const void* a, const void* b, const void* bias, void* result, std::byte* workspace,
+                       Stream stream) {
+    run_plan(*plan, a, b, bias, result, workspace, stream);
+    const View<const float> added{static_cast<const float*>(bias), {y[3]}};
+    if (adds && precision == Precision::bf16) {
+      add_bias<bf16>(added, {static_cast<bf16*>(result), y}, stream);
+    } else if (adds) {
+      add_bias<float>(added, {static_cast<float*>(result), y}, stream);
+    }
+  };
+  return {run, plan->workspace_bytes, plan->algorithm + (plan->fused ? " with bias" : "")};
+}
+
+#ifndef FER_CUDA_EMULATED
+PreparedProduct prepare_convolution(const ConvolutionProduct& product) {
+  static std::set<std::string> told;
+  try {
+    PlannedGpu gpu;
+    if (cudaGetDevice(&gpu.number) != cudaSuccess) {
+      fail("device cuda: no GPU to plan for");
+    }
+    return plan_convolution(product, gpu);
+  } catch (const Error& error) {
+    const std::string reason = error.what();
+    if (told.insert(reason).second) {
+      std::cerr << "device cuda: plain loops instead: " << reason << "\n";
+    }
+    return {};
+  }
+}
+#endif
+
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda

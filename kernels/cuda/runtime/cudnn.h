@@ -1,0 +1,22 @@
+// Which plan cuDNN makes of a convolution.
+#pragma once
+
+#include <string>
+
+#include "kernels/cuda/products.h"
+
+namespace fer::cuda {
+inline namespace FER_CUDA_BUILD {
+
+// The GPU that plans are made for: one of this machine, or where there is a description (cuDNN's JSON of device
+// properties) what that says, for which no GPU is needed.
+struct PlannedGpu {
+  int number = 0;
+  std::string description;
+};
+
+// Throws, saying why, when cuDNN is not there or knows no plan that fits.
+PreparedProduct plan_convolution(const ConvolutionProduct& product, const PlannedGpu& gpu);
+
+}  // namespace FER_CUDA_BUILD
+}  // namespace fer::cuda
