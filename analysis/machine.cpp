@@ -5,6 +5,8 @@
 #include <cstring>
 #include <vector>
 
+#include "autograd/executor.h"
+#include "autograd/ops.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -70,6 +72,38 @@ MachineLimits measure_machine() {
         std::max(limits.bytes_per_second, 2.0 * static_cast<double>(bytes) / seconds_since(start));
   }
   return limits;
+}
+
+MachineLimits measure_gpu(Precision precision, int64_t side) {
+  Graph graph;
+  const ValueType matrix{DType::f32, {side, side}};
+  const Value a = constant(graph, matrix, 1), b = constant(graph, matrix, 1);
+  const Value product = linear(a, b, {}), copy = scale(a, 2);
+  PlanOptions options;
+  options.kernels.precision = precision;
+  Executor executor(make_plan(graph, std::vector{product, copy}, planned_for(Device::cuda, options)), Device::cuda,
+                    std::make_shared<Variables>(0));
+  MachineLimits limits;
+  constexpr int tries = 5;
+  for (int attempt = 0; attempt < tries; ++attempt) {
+    std::vector<double> seconds;
+    executor.run({}, &seconds);
+    for (size_t i = 0; i < seconds.size(); ++i) {
+      const PlannedNode& node = executor.plan().nodes()[i];
+      if (node.operation->name() == "linear") {
+        limits.flops_per_second =
+            std::max(limits.flops_per_second, static_cast<double>(node.cost.flops) / seconds[i]);
+      } else if (node.operation->name() == "scale") {
+        limits.bytes_per_second =
+            std::max(limits.bytes_per_second, static_cast<double>(node.cost.bytes) / seconds[i]);
+      }
+    }
+  }
+  return limits;
+}
+
+MachineLimits measure_limits(Device device, Precision precision) {
+  return device == Device::cuda ? measure_gpu(precision) : measure_machine();
 }
 
 }  // namespace fer

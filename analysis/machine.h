@@ -1,6 +1,8 @@
 // What this machine could do at most: the limits that measured figures stand beside.
 #pragma once
 
+#include "tensor/device.h"
+
 namespace fer {
 
 struct MachineLimits {
@@ -10,5 +12,11 @@ struct MachineLimits {
 
 // Measures both in about a fifth of a second; the best of several tries.
 MachineLimits measure_machine();
+
+// The same of the GPU, by a product of two matrices of `side` rows in `precision` and a copy of as many numbers.
+MachineLimits measure_gpu(Precision precision, int64_t side = 8192);
+
+// Of `device`; of the CPU for null.
+MachineLimits measure_limits(Device device, Precision precision);
 
 }  // namespace fer

@@ -48,6 +48,7 @@ struct AttackCommand {
   DataOptions data;
   PartOptions part;
   AttackOptions attack;
+  DeviceOptions device;
   bool originals = true, resume = false, json = false;
 
   void run_it() {
@@ -60,7 +61,7 @@ struct AttackCommand {
     if (std::filesystem::is_directory(out) && !std::filesystem::is_empty(out)) {
       fail("--out ", out, ": is a folder with files in it already; give a new one");
     }
-    const LoadedNetwork loaded = load_network(run);
+    const LoadedNetwork loaded = device.load(run);
     data.default_to(run);
     const Dataset dataset = data.open();
     check_classes(run, loaded.saved, dataset);
@@ -99,6 +100,7 @@ struct AttackCommand {
     write_timed(set, versions);
     std::filesystem::remove(checkpoint());
     report(set, loaded.network, versions);
+    device.announce(loaded.network.device);
   }
 
   std::filesystem::path checkpoint() const { return out + ".checkpoint.safetensors"; }
@@ -291,6 +293,7 @@ void add_attack_command(CLI::App& program) {
   command->add_flag("--resume", options->resume, "go on where an interrupted run of the same command stopped");
   command->add_option("--out", options->out, "a .safetensors file, or a folder for class folders of PNG files")
       ->required();
+  options->device.add_to(*command);
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options] { options->run_it(); });
 }

@@ -75,7 +75,13 @@ struct BenchStep {
     }
     // Before the machine is measured: its buffers are not the step's.
     const int64_t resident = peak_resident_bytes();
-    const MachineLimits limits = measure_machine();
+    const int64_t taken = used_bytes(device);
+    const MachineLimits limits = measure_limits(device, parse_precision(step.precision));
+    double roofline_ms = 0;
+    for (const PlannedNode& node : plan.nodes()) {
+      roofline_ms += 1e3 * std::max(static_cast<double>(node.cost.flops) / limits.flops_per_second,
+                                    static_cast<double>(node.cost.bytes) / limits.bytes_per_second);
+    }
     const double typical = median(total);
     const auto flops = static_cast<double>(plan.total_cost().flops);
     nlohmann::json result = {{"model", options.model},
@@ -93,9 +99,12 @@ struct BenchStep {
                              {"macs_per_step", plan.total_cost().flops / 2},
                              {"peak_flops_per_s", limits.flops_per_second},
                              {"flop_rate_fraction_of_peak", flops / (1e-3 * typical) / limits.flops_per_second},
+                             {"peak_bytes_per_s", limits.bytes_per_second},
+                             {"roofline_ms", roofline_ms},
+                             {"launches_per_step", stepped.step->executor().recorded_launches()},
                              {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
                              {"peak_rss_bytes", resident},
-                             {"peak_device_bytes", used_bytes(device)},
+                             {"peak_device_bytes", taken},
                              {"device", std::string(name_of(device))},
                              {"precision", step.precision},
                              {"threads", thread_count()},
@@ -107,6 +116,8 @@ struct BenchStep {
         const double ms = median(by_node[i]);
         result["layers"].push_back({{"scope", node.scope},
                                     {"operation", node.operation->name()},
+                                    {"algorithm", node.kernel.algorithm},
+                                    {"workspace_bytes", node.kernel.workspace_bytes},
                                     {"ms", ms},
                                     {"gflops", static_cast<double>(node.cost.flops) / (ms * 1e6)},
                                     {"gbs", static_cast<double>(node.cost.bytes) / (ms * 1e6)}});

@@ -155,9 +155,35 @@ std::vector<const CLI::Option*> add_network_options(CLI::App& command, TrainOpti
               ->delimiter(',')};
 }
 
-std::vector<const CLI::Option*> StepOptions::add_to(CLI::App& command, TrainOptions& options) {
+void DeviceOptions::add_to(CLI::App& command) {
   command.add_option("--device", device, "auto, cpu, cuda or null")->capture_default_str();
   command.add_option("--precision", precision, "fp32, tf32 or bf16 (the CPU computes in fp32)")->capture_default_str();
+}
+
+Device DeviceOptions::choose() const {
+  const Device chosen = parse_device(device);
+  if (parse_precision(precision) != Precision::fp32 && chosen != Device::cuda) {
+    fail("--precision ", precision, " needs device cuda; device ", chosen, " computes in fp32");
+  }
+  return chosen;
+}
+
+void DeviceOptions::announce(Device chosen) const {
+  if (device == "auto" && chosen != Device::cuda) {
+    std::cerr << "device: " << chosen << " (" << unavailable_reason(Device::cuda) << ")\n";
+  }
+}
+
+LoadedNetwork DeviceOptions::load(const std::filesystem::path& run_or_file) const {
+  const Device chosen = choose();
+  if (chosen == Device::null) {
+    fail("--device null runs nothing; use cpu or cuda");
+  }
+  return load_network(run_or_file, chosen, parse_precision(precision));
+}
+
+std::vector<const CLI::Option*> StepOptions::add_to(CLI::App& command, TrainOptions& options) {
+  DeviceOptions::add_to(command);
   command.add_option("--memory-limit", memory_limit, "most bytes a step may take: 256M, 1G (0: no limit)");
   std::vector<const CLI::Option*> bound = add_network_options(command, options);
   bound.push_back(command.add_option("--batch", options.batch, "images in a step")->capture_default_str());
@@ -187,10 +213,7 @@ ModelOptions model_options(const TrainOptions& options, int64_t classes) {
 }
 
 Device StepOptions::apply(TrainOptions& options) const {
-  const Device chosen = parse_device(device);
-  if (parse_precision(precision) != Precision::fp32 && chosen != Device::cuda) {
-    fail("--precision ", precision, " needs device cuda; device ", chosen, " computes in fp32");
-  }
+  const Device chosen = choose();
   if (options.threads < 0) {
     fail("--threads ", options.threads, ": must be positive, or 0 for all");
   }
@@ -201,12 +224,6 @@ Device StepOptions::apply(TrainOptions& options) const {
     options.memory_limit = parse_bytes(memory_limit);
   }
   return chosen;
-}
-
-void StepOptions::announce(Device chosen) const {
-  if (device == "auto" && chosen != Device::cuda) {
-    std::cerr << "device: " << chosen << " (" << unavailable_reason(Device::cuda) << ")\n";
-  }
 }
 
 int64_t parse_bytes(const std::string& text) {

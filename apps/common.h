@@ -47,10 +47,23 @@ std::vector<const CLI::Option*> add_network_options(CLI::App& command, TrainOpti
 // Throws unless the data has the classes that `run` was trained on.
 void check_classes(const std::string& run, const SavedModel& saved, const Dataset& dataset);
 
-// The step options, the same for train, plan and bench.
-struct StepOptions {
+// Where a network runs and what it computes with.
+struct DeviceOptions {
   std::string device = "auto";
   std::string precision = "fp32";
+
+  void add_to(CLI::App& command);
+  // Checks both. Returns the device.
+  Device choose() const;
+  // Says on standard error which device auto chose when that is not the GPU: once all else is known to be right, so
+  // that a mistake is answered with one line.
+  void announce(Device chosen) const;
+  // The network of a run there.
+  LoadedNetwork load(const std::filesystem::path& run_or_file) const;
+};
+
+// The step options, the same for train, plan and bench.
+struct StepOptions : DeviceOptions {
   std::string memory_limit;  // empty: as the options have it
 
   // Binds --batch --threads --seed --memory-limit --device --precision and the network's options. Returns those that
@@ -58,9 +71,6 @@ struct StepOptions {
   std::vector<const CLI::Option*> add_to(CLI::App& command, TrainOptions& options);
   // Checks device and precision, sets the number of threads and a given memory limit. Returns the device.
   Device apply(TrainOptions& options) const;
-  // Says on standard error which device auto chose when that is not the GPU: once all else is known to be right, so
-  // that a mistake is answered with one line.
-  void announce(Device chosen) const;
 };
 
 // The network that the options describe, its own choices in place of those not given.

@@ -14,13 +14,14 @@ struct EvalCommand {
   DataOptions data;
   PartOptions part;
   AttackOptions attack;
+  DeviceOptions device;
   DistortOptions distort;
   std::vector<std::string> attacks;
   bool json = false;
 
   void run_it() {
     const bool distorting = distort.given();
-    const LoadedNetwork loaded = load_network(run);
+    const LoadedNetwork loaded = device.load(run);
     data.default_to(run);
     const uint64_t seed = data.seed;
     const Dataset dataset = data.open();
@@ -48,6 +49,7 @@ struct EvalCommand {
     if (json) {
       std::cout << result.dump(2) << "\n";
     }
+    device.announce(loaded.network.device);
   }
 
   void add_attacks(const LoadedNetwork& loaded, Dataset chosen, const std::filesystem::path& folder,
@@ -178,6 +180,7 @@ void add_eval_command(CLI::App& program) {
       ->delimiter(',');
   options->attack.add_to(*command);
   options->distort.add_to(*command);
+  options->device.add_to(*command);
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options] { options->run_it(); });
 }

@@ -34,10 +34,11 @@ struct ExplainCommand {
   DataOptions data;
   PartOptions part;
   AttackOptions attack;
+  DeviceOptions device;
   bool json = false;
 
   void run_it() {
-    const LoadedNetwork loaded = load_network(run);
+    const LoadedNetwork loaded = device.load(run);
     const Dataset faces = choose(loaded);
     std::string channels = attack.channels;
     const Tensor images = attackable_images(unit_images(faces), loaded.saved.options.channels, channels);
@@ -68,6 +69,7 @@ struct ExplainCommand {
     }
     write_safetensors(std::filesystem::path(out) / "maps.safetensors", file);
     print(result);
+    device.announce(loaded.network.device);
   }
 
   // The data, or one picture, whose label is then what the network takes it for.
@@ -270,6 +272,7 @@ void add_explain_command(CLI::App& program) {
   command->add_option("--attack", options->attack_name, "also explain the attacked images: fgsm, pgd, one-pixel, …");
   options->attack.add_to(*command);
   command->add_option("--out", options->out, "the folder to write overlays and maps.safetensors to")->required();
+  options->device.add_to(*command);
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options] { options->run_it(); });
 }

@@ -1,4 +1,4 @@
-// fer plan: prices a step on the null device, with no data and nothing run.
+// fer plan: prices a step with no data and nothing run.
 #include <algorithm>
 #include <iostream>
 
@@ -18,14 +18,15 @@ struct PlanCommand {
 
   void run() {
     options.augment = "none";
-    step.apply(options);
+    const Device device = step.apply(options);
+    const Precision precision = parse_precision(step.precision);
     options.data = "none";
     options.check();
-    const SteppedNetwork stepped = make_step(options, classes, Device::null);
+    const SteppedNetwork stepped = make_step(options, classes, Device::null, precision, planned_for(device));
     const Plan& plan = stepped.step->plan();
     MachineLimits limits{gigaflops * 1e9, gigabytes * 1e9};
     if (gigaflops <= 0 || gigabytes <= 0) {
-      const MachineLimits measured = measure_machine();
+      const MachineLimits measured = measure_limits(device, precision);
       limits.flops_per_second = gigaflops > 0 ? limits.flops_per_second : measured.flops_per_second;
       limits.bytes_per_second = gigabytes > 0 ? limits.bytes_per_second : measured.bytes_per_second;
     }

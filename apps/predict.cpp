@@ -33,10 +33,11 @@ std::string csv_field(const std::string& text) {
 struct PredictCommand {
   std::string run;
   std::vector<std::string> paths;
+  DeviceOptions device;
   bool csv = false, json = false;
 
   void run_it() {
-    const LoadedNetwork loaded = load_network(run);
+    const LoadedNetwork loaded = device.load(run);
     const ModelOptions& options = loaded.saved.options;
     const int64_t side = trained_side(run, options);
     std::map<std::vector<int64_t>, Classifier> classifiers;  // one for each size of pictures
@@ -60,6 +61,7 @@ struct PredictCommand {
                     100 * static_cast<double>(one.probabilities[one.best()]), one.file.c_str());
       }
     }
+    device.announce(loaded.network.device);
   }
 
   // The files given, and those in folders and below, by name.
@@ -124,6 +126,7 @@ void add_predict_command(CLI::App& program) {
   command->add_option("run", options->run, "a run folder or a weights file")->required();
   command->add_option("pictures", options->paths, "PNG or JPEG files, or folders of them; each picture one face")
       ->required();
+  options->device.add_to(*command);
   CLI::Option* csv = command->add_flag("--csv", options->csv, "a row a picture, with every class's probability");
   command->add_flag("--json", options->json, "one JSON object on standard output")->excludes(csv);
   command->callback([options] { options->run_it(); });

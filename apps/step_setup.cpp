@@ -4,7 +4,8 @@
 
 namespace fer {
 
-SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device device, Precision precision) {
+SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device device, Precision precision,
+                         const PlanOptions& plan) {
   const ModelOptions model = model_options(options, classes);
 
   SteppedNetwork result;
@@ -21,7 +22,8 @@ SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device de
   }
   result.indices.resize(static_cast<size_t>(options.batch));
   std::iota(result.indices.begin(), result.indices.end(), 0);
-  result.step = std::make_unique<TrainingStep>(options, result.network, find_model(options.model).head, result.data);
+  result.step = std::make_unique<TrainingStep>(options, result.network, find_model(options.model).head, result.data,
+                                               plan);
   return result;
 }
 

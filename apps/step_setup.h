@@ -15,6 +15,6 @@ struct SteppedNetwork {
 
 // One batch of random u8 images of the network's own size and channels, `classes` labels.
 SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device device,
-                         Precision precision = Precision::fp32);
+                         Precision precision = Precision::fp32, const PlanOptions& plan = {});
 
 }  // namespace fer

@@ -259,12 +259,21 @@ void Executor::check_guards(const PlannedNode& node) const {
   }
 }
 
-AnyView Executor::read(Value output) const {
+const AnyView& Executor::output_view(Value output) const {
   const auto& outputs = plan_.outputs();
   if (std::find(outputs.begin(), outputs.end(), output.id()) == outputs.end()) {
     fail("read: value ", output.id(), " is not an output of the plan");
   }
-  const AnyView& view = views_[static_cast<size_t>(output.id())];
+  return views_[static_cast<size_t>(output.id())];
+}
+
+void Executor::copy_later(Value output, void* shared) const {
+  const AnyView& view = output_view(output);
+  accelerator_->copy(shared, view.data, view.bytes());
+}
+
+AnyView Executor::read(Value output) const {
+  const AnyView& view = output_view(output);
   if (!accelerator_) {
     return view;
   }

@@ -46,6 +46,12 @@ class Executor {
     return *read(output).as<const T>().data;
   }
 
+  // Queues, on cuda, a copy of an output to memory that the host and the device share. It is there after a read().
+  void copy_later(Value output, void* shared) const;
+
+  // How many kernels, copies and fills the recorded run has; 0 when none was recorded.
+  int64_t recorded_launches() const { return captured_ ? captured_->size() : 0; }
+
   const Plan& plan() const { return plan_; }
   int64_t arena_bytes() const { return arena_->bytes(); }
 
@@ -55,6 +61,7 @@ class Executor {
   void make_table(const PlannedNode& node, size_t number);
   void run_nodes(const StepContext* step, std::vector<double>* seconds);
   void check_guards(const PlannedNode& node) const;
+  const AnyView& output_view(Value output) const;
   bool is_poison(int64_t begin, int64_t end) const;
 
   struct Call {

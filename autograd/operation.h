@@ -49,6 +49,8 @@ struct Kernel {
   int64_t workspace_bytes = 0;
   Device device = Device::cpu;
 
+  std::string algorithm{};  // of a library: which it chose
+
   // Types of `in` and `out` where f32 was recorded: f32 or bf16. Empty: as recorded.
   std::vector<DType> reads{}, writes{};
 

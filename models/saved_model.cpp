@@ -67,12 +67,12 @@ std::filesystem::path weights_path(const std::filesystem::path& run_or_file) {
   return std::filesystem::is_directory(run_or_file) ? run_or_file / "best.safetensors" : run_or_file;
 }
 
-LoadedNetwork load_network(const std::filesystem::path& run_or_file, Device device) {
+LoadedNetwork load_network(const std::filesystem::path& run_or_file, Device device, Precision precision) {
   LoadedNetwork loaded;
   loaded.file = weights_path(run_or_file);
   const TensorFile file = read_safetensors(loaded.file);
   loaded.saved = saved_model(file);
-  loaded.network = make_network(loaded.saved.model, loaded.saved.options, 0, device);
+  loaded.network = make_network(loaded.saved.model, loaded.saved.options, 0, device, precision);
   Graph graph;
   loaded.network.make(graph);
   load_weights(file, graph, find_model(loaded.saved.model).head, *loaded.network.variables, {.replace_head = false});

@@ -34,7 +34,8 @@ struct LoadedNetwork {
   SavedModel saved;
   std::filesystem::path file;
 };
-LoadedNetwork load_network(const std::filesystem::path& run_or_file, Device device = Device::cpu);
+LoadedNetwork load_network(const std::filesystem::path& run_or_file, Device device = Device::cpu,
+                           Precision precision = Precision::fp32);
 
 // The weights file that `run_or_file` stands for.
 std::filesystem::path weights_path(const std::filesystem::path& run_or_file);

@@ -27,6 +27,7 @@ class CapturedRun {
  public:
   virtual ~CapturedRun() = default;
   virtual void replay() = 0;
+  virtual int64_t size() const = 0;  // how many kernels, copies and fills they are
 };
 
 // Copies, fills and kernels are queued and run in order; what fails throws Error, sometimes only in a later call.
@@ -45,6 +46,7 @@ class Accelerator {
 
   virtual void copy_in(void* to, const void* from, int64_t bytes) = 0;   // `from` may change once this returns
   virtual void copy_out(void* to, const void* from, int64_t bytes) = 0;  // `to` is there once this returns
+  virtual void copy(void* to, const void* from, int64_t bytes) = 0;      // both allocated here, of either reach
   virtual void fill(void* to, std::byte value, int64_t bytes) = 0;
   virtual void synchronize() = 0;  // waits for all that is queued
 

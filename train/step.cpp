@@ -1,8 +1,13 @@
 #include "train/step.h"
 
+#include <utility>
+
 namespace fer {
 
 namespace {
+
+constexpr int64_t steps_ahead = 32;     // that a GPU is given before it is waited for
+constexpr int64_t measured_every = 64;  // steps, of those that a GPU spends on attacks
 
 // The largest batch below options.batch, and of two or more, whose step needs no more than `room` bytes for its values;
 // 1 when there is none.
@@ -85,6 +90,10 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
   if (network.device == Device::null) {
     return;
   }
+  if (const auto accelerator = accelerator_for(network.device)) {
+    losses_ = shared_tensor(accelerator, DType::f32, {steps_ahead});
+    corrects_ = shared_tensor(accelerator, DType::i32, {steps_ahead});
+  }
   executor_->bind(images, data_.images.view()).bind(labels_, data_.labels.view());
   if (targets.valid()) {
     executor_->bind(targets, data_.targets.view());
@@ -100,18 +109,56 @@ Value TrainingStep::loss_of(Value logits, Value target) const {
                        class_weight_.valid() ? std::optional<Value>(class_weight_) : std::nullopt);
 }
 
+int64_t TrainingStep::most_started() const { return losses_.empty() ? 1 : losses_.size(); }
+
 TrainingStep::Result TrainingStep::run(const std::vector<int32_t>& indices, double learning_rate,
                                        const StepContext& step, std::vector<double>* seconds) {
+  start(indices, learning_rate, step, seconds);
+  return collect().back();
+}
+
+void TrainingStep::start(const std::vector<int32_t>& indices, double learning_rate, const StepContext& step,
+                         std::vector<double>* seconds) {
   auto rate = static_cast<float>(learning_rate);
   executor_->feed(indices_, {const_cast<int32_t*>(indices.data()), DType::i32, {static_cast<int64_t>(indices.size())}});
   executor_->feed(learning_rate_, {&rate, DType::f32, {}});
-  executor_->run(step, seconds != nullptr ? seconds : attacks_ ? &seconds_ : nullptr);
-  Result result{executor_->scalar<float>(loss_), executor_->scalar<int32_t>(correct_), 0};
-  for (size_t i = 0; attacks_ && i < plan().nodes().size(); ++i) {
-    result.attack_seconds +=
-        plan().nodes()[i].phase == Phase::attack ? (seconds != nullptr ? *seconds : seconds_)[i] : 0;
+  // A GPU runs node by node to measure them: now and then will do.
+  const bool measures = attacks_ && (losses_.empty() || steps_ % measured_every == 1);
+  std::vector<double>* const measured = seconds != nullptr ? seconds : measures ? &seconds_ : nullptr;
+  executor_->run(step, measured);
+  if (attacks_ && measured != nullptr) {
+    measure_attack(*measured);
   }
-  return result;
+  Result result{0, 0, attack_share_};
+  if (losses_.empty()) {
+    result.loss = executor_->scalar<float>(loss_);
+    result.correct = executor_->scalar<int32_t>(correct_);
+  } else {
+    executor_->copy_later(loss_, losses_.data<float>() + started_.size());
+    executor_->copy_later(correct_, corrects_.data<int32_t>() + started_.size());
+  }
+  started_.push_back(result);
+  ++steps_;
+}
+
+void TrainingStep::measure_attack(const std::vector<double>& seconds) {
+  double all = 0, attack = 0;
+  for (size_t i = 0; i < seconds.size(); ++i) {
+    all += seconds[i];
+    attack += plan().nodes()[i].phase == Phase::attack ? seconds[i] : 0;
+  }
+  attack_share_ = all > 0 ? attack / all : 0;
+}
+
+std::vector<TrainingStep::Result> TrainingStep::collect() {
+  if (!losses_.empty()) {
+    executor_->read(loss_);  // waits
+    for (size_t i = 0; i < started_.size(); ++i) {
+      started_[i].loss = losses_.data<float>()[i];
+      started_[i].correct = corrects_.data<int32_t>()[i];
+    }
+  }
+  return std::exchange(started_, {});
 }
 
 }  // namespace fer

@@ -27,18 +27,27 @@ class TrainingStep {
   struct Result {
     double loss = 0;
     int64_t correct = 0;
-    double attack_seconds = 0;  // spent on making adversarial examples
+    double attack_share = 0;  // of the step's time, spent on making adversarial examples
   };
-  // `indices` has one sample index for each place of the batch.
+  // `indices` has one sample index for each place of the batch. `seconds`: see Executor::run.
   Result run(const std::vector<int32_t>& indices, double learning_rate, const StepContext& step,
              std::vector<double>* seconds = nullptr);
+
+  // The same in two: steps are started, on a GPU up to most_started() before it is waited for; then collected, the
+  // oldest first.
+  void start(const std::vector<int32_t>& indices, double learning_rate, const StepContext& step,
+             std::vector<double>* seconds = nullptr);
+  std::vector<Result> collect();
+  int64_t most_started() const;
 
   // To be called when the elements of the data's labels have changed.
   void labels_changed() { executor_->bind(labels_, data_.labels.view()); }
 
+  const Executor& executor() const { return *executor_; }
   const Plan& plan() const { return executor_->plan(); }
 
  private:
+  void measure_attack(const std::vector<double>& seconds);
   Value loss_of(Value logits, Value target) const;
 
   const TrainOptions options_;
@@ -48,6 +57,10 @@ class TrainingStep {
   std::unique_ptr<Executor> executor_;
   bool attacks_ = false;         // makes adversarial examples
   std::vector<double> seconds_;  // of each node, where that is to be told apart
+  double attack_share_ = 0;      // when last measured
+  int64_t steps_ = 0;            // started
+  std::vector<Result> started_;  // not collected; on a GPU their numbers are in
+  Tensor losses_, corrects_;     // which the host and the GPU share; empty on the CPU
 };
 
 }  // namespace fer

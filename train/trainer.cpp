@@ -397,20 +397,27 @@ Trainer::Outcome Trainer::train(const std::function<void(const Progress&)>& repo
         return Outcome::interrupted;
       }
       const auto start = Clock::now();
-      std::copy_n(order.begin() + state_.batch * options_.batch, options_.batch, indices.begin());
-      const TrainingStep::Result result =
-          step_->run(indices, schedule_.rate(state_.step), {options_.seed, static_cast<uint64_t>(state_.step)});
-      if (!std::isfinite(result.loss)) {
-        fail("training: the loss is ", result.loss, " in epoch ", state_.epoch + 1, ", batch ", state_.batch + 1,
-             " (learning rate ", schedule_.rate(state_.step), "); the last checkpoint is intact; try a smaller --lr");
+      const int64_t ahead = std::min(step_->most_started(), batches - state_.batch);
+      for (int64_t i = 0; i < ahead; ++i) {
+        std::copy_n(order.begin() + (state_.batch + i) * options_.batch, options_.batch, indices.begin());
+        step_->start(indices, schedule_.rate(state_.step + i), {options_.seed, static_cast<uint64_t>(state_.step + i)});
       }
-      state_.loss_sum += result.loss;
-      state_.correct += result.correct;
-      state_.attack_seconds += result.attack_seconds;
-      ++state_.batch;
-      ++state_.step;
+      double attack_share = 0;
+      for (const TrainingStep::Result& result : step_->collect()) {
+        if (!std::isfinite(result.loss)) {
+          fail("training: the loss is ", result.loss, " in epoch ", state_.epoch + 1, ", batch ", state_.batch + 1,
+               " (learning rate ", schedule_.rate(state_.step), "); the last checkpoint is intact; try a smaller --lr");
+        }
+        state_.loss_sum += result.loss;
+        state_.correct += result.correct;
+        attack_share += result.attack_share / static_cast<double>(ahead);
+        ++state_.batch;
+        ++state_.step;
+      }
       const auto now = Clock::now();
-      state_.seconds += std::chrono::duration<double>(now - start).count();
+      const double seconds = std::chrono::duration<double>(now - start).count();
+      state_.seconds += seconds;
+      state_.attack_seconds += attack_share * seconds;
       const double per_step =
           std::chrono::duration<double>(now - begun).count() / static_cast<double>(state_.step - first_step);
       progress.batch = state_.batch;

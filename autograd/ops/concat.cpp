@@ -57,7 +57,7 @@ class Concat : public Operation {
                                                                       int64_t count) {
           launch(x.as<const T>(), 0, y.as<T>(), to, count, options.stream, options.reference);
         };
-        return Kernel{copy_all(copy), 0, Device::cuda, std::vector(inputs.size(), dtype_of<T>()), {dtype_of<T>()}};
+        return Kernel{copy_all(copy), 0, Device::cuda, {}, std::vector(inputs.size(), dtype_of<T>()), {dtype_of<T>()}};
       });
     }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {

@@ -79,7 +79,7 @@ class CrossEntropyBackward : public Operation {
           launch(params, in[0].template as<const float>(), in[1].template as<const T>(), target_of<float>(in.subspan(2)),
                  out[0].template as<T>(), stream);
         };
-        return Kernel{run, 0, Device::cuda, {DType::f32, dtype_of<T>(), DType::f32, DType::f32}, {dtype_of<T>()}};
+        return Kernel{run, 0, Device::cuda, {}, {DType::f32, dtype_of<T>(), DType::f32, DType::f32}, {dtype_of<T>()}};
       });
     }
     return with_float_type(name(), inputs[1].dtype, [&](auto scalar) -> Kernel {
@@ -131,7 +131,7 @@ class CrossEntropy : public Operation {
           launch(params, in[0].template as<const T>(), target_of<float>(in.subspan(1)), out[0].template as<float>(),
                  stream);
         };
-        return Kernel{run, 0, Device::cuda, {dtype_of<T>(), DType::f32, DType::f32}, {DType::f32}};
+        return Kernel{run, 0, Device::cuda, {}, {dtype_of<T>(), DType::f32, DType::f32}, {DType::f32}};
       });
     }
     return with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> Kernel {

@@ -18,6 +18,7 @@ Kernel product_kernel(cuda::PreparedProduct product, const PrepareOptions& optio
   };
   kernel.workspace_bytes = product.workspace_bytes;
   kernel.device = Device::cuda;
+  kernel.algorithm = product.algorithm;
   kernel.reads = {activations, activations, DType::f32};
   kernel.writes = {activations};
   return kernel;

@@ -6,7 +6,9 @@
 #include "autograd/plan.h"
 #include "kernels/cuda/kernel_table.h"
 #include "models/model.h"
+#include "tensor/file.h"
 #include "tests/cuda/emulated_gpu.h"
+#include "tests/temporary_folder.h"
 
 #ifdef FER_CUDA_LIBRARIES
 #include "kernels/cuda/runtime/cudnn.h"
@@ -61,7 +63,7 @@ TEST_CASE("cudnn: every convolution of every network has a plan for a Hopper GPU
         CHECK(product.precision == precision);
         std::string fault;
         try {
-          ++algorithms[cuda::plan_convolution(product, {0, hopper}).algorithm];
+          ++algorithms[cuda::plan_convolution(product, {0, hopper, "", ""}).algorithm];
         } catch (const Error& error) {
           fault = error.what();
         }
@@ -76,5 +78,27 @@ TEST_CASE("cudnn: every convolution of every network has a plan for a Hopper GPU
   MESSAGE("skipped: built without cuDNN's headers");
 #endif
 }
+
+#ifdef FER_CUDA_LIBRARIES
+TEST_CASE("cudnn: a plan that was kept is taken again, a damaged one made anew") {
+  const TemporaryFolder folder;
+  const cuda::ConvolutionProduct product{
+      cuda::Pass::forward, {1, symmetric_padding(1)}, {8, 19, 19, 64}, {32, 3, 3, 64}, {8, 19, 19, 32}, true, Precision::tf32};
+  // Who describes the GPU in other words has no plan of it in memory.
+  const auto algorithm = [&](const char* words) {
+    return cuda::plan_convolution(product, {0, std::string(hopper) + words, "hopper", folder.path()}).algorithm;
+  };
+  const std::string made = algorithm("");
+  const auto files = [&] { return std::filesystem::directory_iterator(folder.path()); };
+  REQUIRE(files() != std::filesystem::directory_iterator());
+  const std::filesystem::path file = files()->path();
+  const std::string kept = read_file(file);
+  write_file(file, "4711" + kept.substr(kept.find(' ')));  // taken as it says
+  CHECK(algorithm(" ") == "cuDNN engine 4711" + made.substr(made.find(" with")));
+  write_file(file, kept.substr(0, kept.size() / 2));
+  CHECK(algorithm("  ") == made);
+  CHECK(read_file(file) == kept);
+}
+#endif
 
 }  // namespace fer::test

@@ -23,6 +23,7 @@ class RecordedLaunches : public CapturedRun {
       launch();
     }
   }
+  int64_t size() const override { return static_cast<int64_t>(launches_.size()); }
 
  private:
   const std::vector<Launch> launches_;

@@ -21,6 +21,7 @@ class EmulatedAccelerator : public Accelerator {
   void release(void* memory) noexcept override;
   void copy_in(void* to, const void* from, int64_t bytes) override;
   void copy_out(void* to, const void* from, int64_t bytes) override;
+  void copy(void* to, const void* from, int64_t bytes) override { copy_out(to, from, bytes); }
   void fill(void* to, std::byte value, int64_t bytes) override;
   void synchronize() override {}
 

@@ -24,6 +24,7 @@ void check(cudaError_t status, const char* what) {
 class Graph : public CapturedRun {
  public:
   Graph(cudaGraph_t graph, cudaStream_t stream) : stream_(stream) {
+    cudaGraphGetNodes(graph, nullptr, &size_);
     const cudaError_t status = cudaGraphInstantiate(&graph_, graph, 0);
     cudaGraphDestroy(graph);
     check(status, "cannot make a graph of the step");
@@ -33,8 +34,10 @@ class Graph : public CapturedRun {
   ~Graph() override { cudaGraphExecDestroy(graph_); }
 
   void replay() override { check(cudaGraphLaunch(graph_, stream_), "cannot run the step's graph"); }
+  int64_t size() const override { return static_cast<int64_t>(size_); }
 
  private:
+  size_t size_ = 0;
   cudaGraphExec_t graph_ = nullptr;
   cudaStream_t stream_;
 };
@@ -75,6 +78,9 @@ class Gpu : public Accelerator {
   void copy_out(void* to, const void* from, int64_t bytes) override {
     check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault, stream_), "cannot copy from it");
     synchronize();
+  }
+  void copy(void* to, const void* from, int64_t bytes) override {
+    check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault, stream_), "cannot copy on it");
   }
   void fill(void* to, std::byte value, int64_t bytes) override {
     check(cudaMemsetAsync(to, static_cast<int>(value), static_cast<size_t>(bytes), stream_), "cannot fill memory");

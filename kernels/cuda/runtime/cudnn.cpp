@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -14,6 +17,7 @@
 
 #include "kernels/cuda/bias.h"
 #include "kernels/cuda/runtime/opened_library.h"
+#include "tensor/file.h"
 
 namespace fer::cuda {
 inline namespace FER_CUDA_BUILD {
@@ -21,7 +25,7 @@ inline namespace FER_CUDA_BUILD {
 namespace {
 
 #define FER_CUDNN_FUNCTIONS(X)                                                                            \
-  X(cudnnCreate) X(cudnnSetStream) X(cudnnGetErrorString) X(cudnnGetLastErrorString)                      \
+  X(cudnnCreate) X(cudnnGetVersion) X(cudnnSetStream) X(cudnnGetErrorString) X(cudnnGetLastErrorString)                      \
   X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize)                \
   X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
 
@@ -267,12 +271,66 @@ bool is_allowed(const Descriptor& engine, Precision precision) {
   });
 }
 
+std::string text_of(const ConvolutionProduct& product) {
+  const Padding& p = product.params.padding;
+  std::ostringstream text;
+  text << static_cast<int>(product.pass) << ' ' << product.x << product.w << product.y << ' ' << product.params.stride
+       << ' ' << p.top << ' ' << p.bottom << ' ' << p.left << ' ' << p.right << ' ' << product.bias << ' '
+       << static_cast<int>(product.precision);
+  return text.str();
+}
+
 struct ConvolutionPlan {
   Descriptor plan;
   int64_t workspace_bytes;
-  std::string algorithm;
+  int64_t engine;
   bool fused;  // the bias is in it
 };
+
+// Plans on disk, one a file: "engine fused" on the first line, then what cuDNN writes of it. Compiled ones take a second
+// to make anew.
+std::filesystem::path file_of(const ConvolutionProduct& product, const PlannedGpu& gpu) {
+  const std::string key = gpu.name + text_of(product);
+  return gpu.folder / ("cudnn-" + std::to_string(cudnn().cudnnGetVersion()) + "-" +
+                       std::to_string(std::hash<std::string>()(key)) + ".plan");
+}
+
+std::unique_ptr<ConvolutionPlan> kept_plan(const std::filesystem::path& file, const Descriptor& device) {
+  std::ifstream in(file);
+  int64_t engine = 0;
+  bool fused = false;
+  std::string text;
+  if (!(in >> engine >> fused) || !std::getline(in >> std::ws, text, '\0')) {
+    return nullptr;
+  }
+  try {
+    Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+    plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device)
+        .set(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, text.c_str(), text.size() + 1)
+        .finalize("take a plan that was kept");
+    const int64_t bytes = plan.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
+    return std::make_unique<ConvolutionPlan>(ConvolutionPlan{std::move(plan), bytes, engine, fused});
+  } catch (const Error&) {
+    return nullptr;  // of another build of cuDNN, or damaged: planned anew
+  }
+}
+
+// A plan that cannot be kept is made again the next time.
+void keep(const ConvolutionPlan& plan, const std::filesystem::path& file) {
+  try {
+    int64_t length = 0;
+    cudnn().check(cudnn().cudnnBackendGetAttribute(plan.plan.raw(), CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                                   CUDNN_TYPE_CHAR, 0, &length, nullptr),
+                  "write a plan");
+    std::string text(static_cast<size_t>(length), '\0');
+    plan.plan.get(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, text.data(), length);
+    std::filesystem::create_directories(file.parent_path());
+    std::ostringstream whole;
+    whole << plan.engine << ' ' << plan.fused << '\n' << text.c_str();
+    write_file(file, whole.str());
+  } catch (const std::exception&) {
+  }
+}
 
 constexpr int64_t modest_workspace = 64 << 20;
 
@@ -316,8 +374,7 @@ std::unique_ptr<ConvolutionPlan> best_plan(const ConvolutionProduct& product, bo
             .finalize("plan a convolution");
         const int64_t bytes = plan.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
         auto made = std::make_unique<ConvolutionPlan>(
-            ConvolutionPlan{std::move(plan), bytes,
-                            "cuDNN engine " + std::to_string(engine.integer(CUDNN_ATTR_ENGINE_GLOBAL_INDEX)), fused});
+            ConvolutionPlan{std::move(plan), bytes, engine.integer(CUDNN_ATTR_ENGINE_GLOBAL_INDEX), fused});
         if (bytes <= modest_workspace) {
           return made;
         }
@@ -349,15 +406,6 @@ void run_plan(const ConvolutionPlan& plan, const void* a, const void* b, const v
   cudnn().check(cudnn().cudnnBackendExecute(handle(), plan.plan.raw(), pack.raw()), "run a convolution");
 }
 
-std::string text_of(const ConvolutionProduct& product) {
-  const Padding& p = product.params.padding;
-  std::ostringstream text;
-  text << static_cast<int>(product.pass) << ' ' << product.x << product.w << product.y << ' ' << product.params.stride
-       << ' ' << p.top << ' ' << p.bottom << ' ' << p.left << ' ' << p.right << ' ' << product.bias << ' '
-       << static_cast<int>(product.precision);
-  return text.str();
-}
-
 }  // namespace
 
 PreparedProduct plan_convolution(const ConvolutionProduct& product, const PlannedGpu& gpu) {
@@ -366,15 +414,24 @@ PreparedProduct plan_convolution(const ConvolutionProduct& product, const Planne
   auto& plan = plans[gpu.description + text_of(product)];
   if (plan == nullptr) {
     const Descriptor device = properties_of(gpu);
+    const std::filesystem::path file = gpu.folder.empty() ? "" : file_of(product, gpu);
     std::string reason = "no engine is allowed";
-    if (product.bias) {
-      plan = best_plan(product, true, device, reason);
-    }
+    plan = file.empty() ? nullptr : kept_plan(file, device);
     if (plan == nullptr) {
-      plan = best_plan(product, false, device, reason);
-    }
-    if (plan == nullptr) {
-      fail("cuDNN has no plan for convolution ", text_of(product), ": ", reason);
+      std::unique_ptr<ConvolutionPlan> made;
+      if (product.bias) {
+        made = best_plan(product, true, device, reason);
+      }
+      if (made == nullptr) {
+        made = best_plan(product, false, device, reason);
+      }
+      if (made == nullptr) {
+        fail("cuDNN has no plan for convolution ", text_of(product), ": ", reason);
+      }
+      if (!file.empty()) {
+        keep(*made, file);
+      }
+      plan = std::move(made);
     }
   }
   const bool adds = product.bias && !plan->fused;
@@ -389,17 +446,29 @@ PreparedProduct plan_convolution(const ConvolutionProduct& product, const Planne
       add_bias<float>(added, {static_cast<float*>(result), y}, stream);
     }
   };
-  return {run, plan->workspace_bytes, plan->algorithm + (plan->fused ? " with bias" : "")};
+  return {run, plan->workspace_bytes, "cuDNN engine " + std::to_string(plan->engine) + (plan->fused ? " with bias" : "")};
 }
 
 #ifndef FER_CUDA_EMULATED
 PreparedProduct prepare_convolution(const ConvolutionProduct& product) {
   static std::set<std::string> told;
   try {
-    PlannedGpu gpu;
-    if (cudaGetDevice(&gpu.number) != cudaSuccess) {
-      fail("device cuda: no GPU to plan for");
-    }
+    static const PlannedGpu gpu = [] {
+      PlannedGpu found;
+      cudaDeviceProp properties{};
+      if (cudaGetDevice(&found.number) != cudaSuccess ||
+          cudaGetDeviceProperties(&properties, found.number) != cudaSuccess) {
+        fail("device cuda: no GPU to plan for");
+      }
+      found.name = properties.name;
+      const char* const cache = std::getenv("XDG_CACHE_HOME");
+      const char* const home = std::getenv("HOME");
+      if (cache != nullptr || home != nullptr) {
+        found.folder = (cache != nullptr ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") /
+                       "ferrotype";
+      }
+      return found;
+    }();
     return plan_convolution(product, gpu);
   } catch (const Error& error) {
     const std::string reason = error.what();

@@ -1,6 +1,7 @@
 // Which plan cuDNN makes of a convolution.
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "kernels/cuda/products.h"
@@ -13,6 +14,8 @@ inline namespace FER_CUDA_BUILD {
 struct PlannedGpu {
   int number = 0;
   std::string description;
+  std::string name;              // what plans that are kept are kept for
+  std::filesystem::path folder;  // where plans are kept for the next start; empty: nowhere
 };
 
 // Throws, saying why, when cuDNN is not there or knows no plan that fits.
