@@ -91,11 +91,9 @@ MachineLimits measure_gpu(Precision precision, int64_t side) {
     for (size_t i = 0; i < seconds.size(); ++i) {
       const PlannedNode& node = executor.plan().nodes()[i];
       if (node.operation->name() == "linear") {
-        limits.flops_per_second =
-            std::max(limits.flops_per_second, static_cast<double>(node.cost.flops) / seconds[i]);
+        limits.flops_per_second = std::max(limits.flops_per_second, static_cast<double>(node.cost.flops) / seconds[i]);
       } else if (node.operation->name() == "scale") {
-        limits.bytes_per_second =
-            std::max(limits.bytes_per_second, static_cast<double>(node.cost.bytes) / seconds[i]);
+        limits.bytes_per_second = std::max(limits.bytes_per_second, static_cast<double>(node.cost.bytes) / seconds[i]);
       }
     }
   }

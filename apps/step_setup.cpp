@@ -22,8 +22,8 @@ SteppedNetwork make_step(const TrainOptions& options, int64_t classes, Device de
   }
   result.indices.resize(static_cast<size_t>(options.batch));
   std::iota(result.indices.begin(), result.indices.end(), 0);
-  result.step = std::make_unique<TrainingStep>(options, result.network, find_model(options.model).head, result.data,
-                                               plan);
+  result.step =
+      std::make_unique<TrainingStep>(options, result.network, find_model(options.model).head, result.data, plan);
   return result;
 }
 

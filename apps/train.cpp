@@ -126,7 +126,8 @@ class TrainCommand {
     const SavedModel model{options.model, model_options(options, static_cast<int64_t>(dataset.classes.size())),
                            dataset.classes};
     options.convention = name_of_choice(model.options.convention);
-    const Network network = make_network(options.model, model.options, options.seed, device, parse_precision(step_.precision));
+    const Network network =
+        make_network(options.model, model.options, options.seed, device, parse_precision(step_.precision));
     std::vector<std::string> weight_notes;
     if (!options.weights.empty() && !std::filesystem::exists(folder / "last.safetensors")) {
       weight_notes = Pretrained(options.model, options.weights).load(model.options, options.partial, network);

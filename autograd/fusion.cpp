@@ -5,6 +5,7 @@
 #include "autograd/ops/batch_norm.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/folded_convolution.h"
+#include "autograd/ops/normalised_depthwise.h"
 #include "autograd/program.h"
 
 namespace fer {
@@ -22,7 +23,7 @@ class Fusion {
   explicit Fusion(Program& program)
       : program_(program), readers_(program.readers()), producers_(program.producers()), gone_(program.nodes.size()) {}
 
-  void run() {
+  void run(bool on_gpu) {
     for (size_t i = 0; i < program_.nodes.size(); ++i) {
       fuse_sign_step(static_cast<int>(i));
     }
@@ -36,6 +37,9 @@ class Fusion {
     for (size_t i = 0; i < program_.nodes.size(); ++i) {
       fold_into_convolution<Conv2dForward>(static_cast<int>(i));
       fold_into_convolution<DepthwiseForward>(static_cast<int>(i));
+      if (on_gpu) {
+        normalise_depthwise(static_cast<int>(i));
+      }
     }
     sweep();
   }
@@ -144,6 +148,28 @@ class Fusion {
     absorb(before);
   }
 
+  // A depthwise convolution moves to the place of the batch-norm of training that is the first to read it.
+  void normalise_depthwise(int index) {
+    const auto* norm = as<BatchNormTraining>(node(index));
+    const int convolved = norm != nullptr ? node(index).inputs[0] : -1;
+    const int before = convolved >= 0 ? producers_[static_cast<size_t>(convolved)] : -1;
+    const auto* convolution = before >= 0 ? as<DepthwiseForward>(node(before)) : nullptr;
+    if (convolution == nullptr || gone_[static_cast<size_t>(index)] ||
+        std::ranges::any_of(readers(convolved),
+                            [&](int reader) { return !gone_[static_cast<size_t>(reader)] && reader < index; })) {
+      return;
+    }
+    std::vector<int> inputs = node(before).inputs;
+    const bool bias = inputs.size() == 3;
+    inputs.insert(inputs.end(), node(index).inputs.begin() + 1, node(index).inputs.end());
+    const auto both = std::make_shared<NormalisedDepthwise>(*convolution, bias, *norm);
+    node(index).operation = both;
+    node(index).inputs = std::move(inputs);
+    node(index).outputs.push_back(convolved);
+    producers_[static_cast<size_t>(convolved)] = index;
+    absorb(before);
+  }
+
   // The activation that alone (but for its own gradient) reads `value`, or -1.
   int forward_activation(int value) {
     int found = -1;
@@ -214,6 +240,6 @@ class Fusion {
 
 }  // namespace
 
-void fuse(Program& program) { Fusion(program).run(); }
+void fuse(Program& program, bool on_gpu) { Fusion(program).run(on_gpu); }
 
 }  // namespace fer

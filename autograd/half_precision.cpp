@@ -57,9 +57,8 @@ class HalfPrecision {
 
   bool takes_part(const Node& node) {
     const Half half = node.operation->half();
-    return half == Half::begins || (half == Half::follows && std::ranges::any_of(node.inputs, [&](int input) {
-                                      return is_half(type(input));
-                                    }));
+    return half == Half::begins ||
+           (half == Half::follows && std::ranges::any_of(node.inputs, [&](int input) { return is_half(type(input)); }));
   }
 
   std::vector<ValueType> recorded(const std::vector<int>& values) const {

@@ -29,7 +29,7 @@ class Planner {
     }
     drop_dead_nodes(program_);
     if (options.fuse) {
-      fuse(program_);
+      fuse(program_, options.kernels.cuda != nullptr);
       drop_dead_nodes(program_);
     }
   }

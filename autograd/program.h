@@ -24,7 +24,8 @@ struct Program {
 void drop_dead_nodes(Program& program);
 
 // Replaces groups of nodes by fused ones: batch-norm with the residual and activation that follow (and the activation's
-// gradient with batch-norm's), in evaluation the convolution before them too, and clamp(x + epsilon * sign(g)) by one sign step.
-void fuse(Program& program);
+// gradient with batch-norm's), in evaluation the convolution before them too, on the GPU in training a depthwise one,
+// and clamp(x + epsilon * sign(g)) by one sign step.
+void fuse(Program& program, bool on_gpu);
 
 }  // namespace fer

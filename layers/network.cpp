@@ -17,8 +17,8 @@ Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t
   }
   input_ = graph_.input("images", dtype, {batch, image[0], image[1], image[2]});
   output_ = softmax(network.make(graph_)->forward(decode(input_), Mode::evaluation));
-  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{output_}, network.planned()),
-                                         network.device, network.variables, network.arena);
+  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{output_}, network.planned()), network.device,
+                                         network.variables, network.arena);
 }
 
 std::vector<float> Classifier::probabilities(const Tensor& images) {

@@ -12,8 +12,8 @@ enum class Device { cpu, cuda, null };
 
 std::string_view name_of(Device device);
 
-// What device cuda computes with. fp32: IEEE single precision. tf32: the factors of convolutions and matrix products are
-// rounded to ten bits. bf16: convolutions and matrix products, and what lies between them, are in bfloat16, sums,
+// What device cuda computes with. fp32: IEEE single precision. tf32: the factors of convolutions and matrix products
+// are rounded to ten bits. bf16: convolutions and matrix products, and what lies between them, are in bfloat16, sums,
 // statistics, losses and weights in f32. The CPU computes in fp32.
 enum class Precision { fp32, tf32, bf16 };
 

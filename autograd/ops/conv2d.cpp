@@ -66,8 +66,8 @@ int64_t convolution_flops(const Shape& w, const Shape& y) { return 2 * y.size() 
 template <class T>
 Kernel with_bias_gradient(Kernel kernel, const cuda::Launchers<T>& launchers, const PrepareOptions& options,
                           int64_t channels) {
-  kernel.run = [run = std::move(kernel.run), sum = launchers.channel_sum, options](
-                   const StepContext* step, auto in, auto out, std::byte* workspace) {
+  kernel.run = [run = std::move(kernel.run), sum = launchers.channel_sum, options](const StepContext* step, auto in,
+                                                                                   auto out, std::byte* workspace) {
     run(step, in, out, workspace);
     if (out[1].data != nullptr) {
       sum(in[1].template as<const T>(), out[1].template as<float>(), workspace, options.stream, options.reference);
@@ -116,8 +116,9 @@ Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const
     return call_kernel(prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias),
                        options);
   }
-  const cuda::ConvolutionProduct product{cuda::Pass::forward, params,            inputs[0].shape,  inputs[1].shape,
-                                         outputs[0].shape,    inputs.size() == 3, options.precision};
+  const cuda::ConvolutionProduct product{cuda::Pass::forward, params,           inputs[0].shape,
+                                         inputs[1].shape,     outputs[0].shape, inputs.size() == 3,
+                                         options.precision};
   if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_convolution, product)) {
     return *kernel;
   }
@@ -168,9 +169,10 @@ Kernel Conv2dBackwardWeight::prepare(std::span<const ValueType> inputs, std::spa
   }
   if (options.cuda != nullptr) {
     return with_launchers(*this, inputs[0].dtype, options, [&](const auto& launchers) {
-      const cuda::ConvolutionProduct product{cuda::Pass::backward_weight, params, inputs[0].shape, w, inputs[1].shape,
-                                             false, options.precision};
-      const auto by_cudnn = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_convolution, product);
+      const cuda::ConvolutionProduct product{
+          cuda::Pass::backward_weight, params, inputs[0].shape, w, inputs[1].shape, false, options.precision};
+      const auto by_cudnn =
+          library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_convolution, product);
       Kernel kernel = by_cudnn ? *by_cudnn : launch_kernel(launchers.conv2d_backward_weight, options, params);
       return bias ? with_bias_gradient(std::move(kernel), launchers, options, w[0]) : kernel;
     });

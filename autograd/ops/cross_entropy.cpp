@@ -76,8 +76,8 @@ class CrossEntropyBackward : public Operation {
       return with_launchers(*this, inputs[1].dtype, options, [&]<class T>(const cuda::Launchers<T>& launchers) {
         const auto run = [params = params_, launch = launchers.cross_entropy_backward, stream = options.stream](
                              const StepContext*, auto in, auto out, std::byte*) {
-          launch(params, in[0].template as<const float>(), in[1].template as<const T>(), target_of<float>(in.subspan(2)),
-                 out[0].template as<T>(), stream);
+          launch(params, in[0].template as<const float>(), in[1].template as<const T>(),
+                 target_of<float>(in.subspan(2)), out[0].template as<T>(), stream);
         };
         return Kernel{run, 0, Device::cuda, {}, {DType::f32, dtype_of<T>(), DType::f32, DType::f32}, {dtype_of<T>()}};
       });

@@ -49,7 +49,8 @@ class LinearBackwardData : public Operation {
       return call_kernel(prepare_linear_backward_data(dy[0], w[1], w[0]), options);
     }
     const cuda::MatrixProduct product{cuda::Pass::backward_data, dy[0], w[1], w[0], false, options.precision};
-    if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
+    if (auto kernel =
+            library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
       return *kernel;
     }
     return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_backward_data));
@@ -82,7 +83,8 @@ class LinearBackwardWeight : public Operation {
       return call_kernel(prepare_linear_backward_weight(x[0], x[1], dy[1]), options);
     }
     const cuda::MatrixProduct product{cuda::Pass::backward_weight, x[0], x[1], dy[1], false, options.precision};
-    if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
+    if (auto kernel =
+            library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
       return *kernel;
     }
     return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_backward_weight));
@@ -138,7 +140,8 @@ class LinearForward : public Operation {
       return call_kernel(prepare_linear_forward(x[0], w[1], w[0], bias), options);
     }
     const cuda::MatrixProduct product{cuda::Pass::forward, x[0], w[1], w[0], bias, options.precision};
-    if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
+    if (auto kernel =
+            library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_matrix_product, product)) {
       return *kernel;
     }
     return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(linear_forward));

@@ -158,9 +158,8 @@ Kernel make_kernel(const Operation& operation, DType dtype, const PrepareOptions
                    F32 cuda::Launchers<float>::*f32, Bf16 cuda::Launchers<cuda::bf16>::*bf16, const Given&... given) {
   if (options.cuda != nullptr) {
     check_launchable(operation, dtype);
-    return options.precision == Precision::bf16
-               ? launch_kernel(options.cuda->bf16_activations.*bf16, options, given...)
-               : launch_kernel(options.cuda->f32_activations.*f32, options, given...);
+    return options.precision == Precision::bf16 ? launch_kernel(options.cuda->bf16_activations.*bf16, options, given...)
+                                                : launch_kernel(options.cuda->f32_activations.*f32, options, given...);
   }
   return with_float_type(operation.name(), dtype,
                          [&](auto scalar) { return call_kernel(cpu(scalar), options, given...); });
@@ -168,9 +167,8 @@ Kernel make_kernel(const Operation& operation, DType dtype, const PrepareOptions
 
 // The functions that make_kernel wants where both devices have them under one name.
 // NOLINTBEGIN(bugprone-macro-parentheses)
-#define FER_BOTH_DEVICES(name)                                                              \
-  [](auto scalar) { return &name<decltype(scalar)>; }, &cuda::Launchers<float>::name, \
-      &cuda::Launchers<cuda::bf16>::name
+#define FER_BOTH_DEVICES(name) \
+  [](auto scalar) { return &name<decltype(scalar)>; }, &cuda::Launchers<float>::name, &cuda::Launchers<cuda::bf16>::name
 // NOLINTEND(bugprone-macro-parentheses)
 
 // A kernel from `product`, which a library of the GPU computes: inputs (a, b[, bias]).

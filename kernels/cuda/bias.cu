@@ -1,5 +1,4 @@
 #include "kernels/cuda/bias.h"
-
 #include "kernels/cuda/pack.h"
 
 namespace fer::cuda {

@@ -25,7 +25,7 @@ const KernelTable& kernel_table() {
                                         &cuda::fill<int64_t>,
                                         FER_PLAIN_LAUNCHERS(FER_MEMBER)
 #ifdef FER_CUDA_LIBRARIES
-                                            &cuda::prepare_convolution,
+                                            & cuda::prepare_convolution,
                                         &cuda::prepare_matrix_product
 #else
                                             nullptr,

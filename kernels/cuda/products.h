@@ -32,8 +32,8 @@ struct MatrixProduct {
   Precision precision = Precision::fp32;
 };
 
-// `run` queues the product of a and b on the stream; it allocates nothing. All are float, or for Precision::bf16 all but
-// the bias bfloat16. Empty where the library does not take it. `algorithm`: what it chose.
+// `run` queues the product of a and b on the stream; it allocates nothing. All are float, or for Precision::bf16 all
+// but the bias bfloat16. Empty where the library does not take it. `algorithm`: what it chose.
 struct PreparedProduct {
   std::function<void(const void* a, const void* b, const void* bias, void* result, std::byte* workspace, Stream stream)>
       run;

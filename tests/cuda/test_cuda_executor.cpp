@@ -241,10 +241,11 @@ TEST_CASE("cuda executor: steps of whole networks are as exact as the CPU's, on 
 
 TEST_CASE("cuda executor: steps in bf16 stay near those in f32, on the emulated GPU") {
   // Batch statistics of few pixels make much of little: deep networks are compared without them.
-  for (const Training& training : {Training{"cnn_2block", 16, 8, "sgd", 1e-2}, Training{"mobilenet_v2", 64, 2, "sgd", 1e-3, Mode::evaluation},
-                                   Training{"efficientnet_b0", 64, 2, "sgd", 1e-3, Mode::evaluation},
-                                   Training{"densenet121", 32, 2, "sgd", 1e-3, Mode::evaluation},
-                                   Training{"stn_resnet50", 32, 2, "sgd", 1e-3, Mode::evaluation}}) {
+  for (const Training& training :
+       {Training{"cnn_2block", 16, 8, "sgd", 1e-2}, Training{"mobilenet_v2", 64, 2, "sgd", 1e-3, Mode::evaluation},
+        Training{"efficientnet_b0", 64, 2, "sgd", 1e-3, Mode::evaluation},
+        Training{"densenet121", 32, 2, "sgd", 1e-3, Mode::evaluation},
+        Training{"stn_resnet50", 32, 2, "sgd", 1e-3, Mode::evaluation}}) {
     const EmulatedGpu emulated;
     check_half_precision(training);
     CHECK(emulated.is_empty());
@@ -261,6 +262,43 @@ TEST_CASE("cuda executor: training from resident data, and the classifier it giv
     CHECK(gpu.probabilities[i] == doctest::Approx(cpu.probabilities[i]).epsilon(1e-3));
   }
   CHECK(emulated.gpu->replays() > 0);
+}
+
+TEST_CASE("cuda executor: a depthwise convolution leaves the statistics of its batch-norm") {
+  const EmulatedGpu emulated;
+  Graph graph;
+  const Shape shape{2, 9, 7, 20};
+  const Value x = graph.input("x", DType::f32, shape), slope = graph.input("slope", DType::f32, shape);
+  const Scope scope(graph);
+  const DepthwiseConv2d convolution(scope / "conv", 20, {.padding = 1});
+  const BatchNorm norm(scope / "norm", 20);
+  const Value y = relu6(norm(convolution(x), Mode::training));
+  std::vector<Value> outputs = gradients(sum(multiply(y, slope)), std::vector{x, graph.trainable()[0]});
+  outputs.push_back(y);
+  Tensor elements(DType::f32, shape), slopes(DType::f32, shape);
+  RandomSequence random(Philox(7, 0));
+  for (Tensor* tensor : {&elements, &slopes}) {
+    for (float& element : tensor->as<float>()) {
+      element = static_cast<float>(random.uniform());
+    }
+  }
+  std::vector<Tensor> expected;
+  for (bool fused : {false, true}) {
+    PlanOptions options;
+    options.fuse = fused;
+    Executor executor = make_executor(graph, outputs, std::make_shared<Variables>(0), Device::cuda, options);
+    executor.feed(x, elements.view()).feed(slope, slopes.view()).run({});
+    CHECK(executor.plan().nodes()[0].operation->name() ==
+          (fused ? "depthwise_conv2d_batch_norm" : "depthwise_conv2d"));
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const Tensor result = Tensor(executor.read(outputs[i]), nullptr).converted(DType::f64);
+      if (fused) {
+        CHECK(relative_difference(result, expected[i]) < 1e-5);
+      } else {
+        expected.push_back(result);
+      }
+    }
+  }
 }
 
 TEST_CASE("cuda executor: shared memory or not, recorded or not, the same bits") {

@@ -82,8 +82,9 @@ TEST_CASE("cudnn: every convolution of every network has a plan for a Hopper GPU
 #ifdef FER_CUDA_LIBRARIES
 TEST_CASE("cudnn: a plan that was kept is taken again, a damaged one made anew") {
   const TemporaryFolder folder;
-  const cuda::ConvolutionProduct product{
-      cuda::Pass::forward, {1, symmetric_padding(1)}, {8, 19, 19, 64}, {32, 3, 3, 64}, {8, 19, 19, 32}, true, Precision::tf32};
+  const cuda::ConvolutionProduct product{cuda::Pass::forward, {1, symmetric_padding(1)}, {8, 19, 19, 64},
+                                         {32, 3, 3, 64},      {8, 19, 19, 32},           true,
+                                         Precision::tf32};
   // Who describes the GPU in other words has no plan of it in memory.
   const auto algorithm = [&](const char* words) {
     return cuda::plan_convolution(product, {0, std::string(hopper) + words, "hopper", folder.path()}).algorithm;

@@ -19,11 +19,12 @@ constexpr const char* cublas_name = FER_LIBRARY(CUBLAS_VER_MAJOR);
 #undef FER_LIBRARY
 #undef FER_TEXT
 
-#define FER_CUBLAS_FUNCTIONS(X)                                                                                   \
-  X(cublasLtCreate) X(cublasLtGetStatusString) X(cublasLtMatmul) X(cublasLtMatmulAlgoGetHeuristic)                \
-  X(cublasLtMatmulDescCreate) X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute)                      \
-  X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy) X(cublasLtMatmulPreferenceCreate)                  \
-  X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
+#define FER_CUBLAS_FUNCTIONS(X)                                                                               \
+  X(cublasLtCreate)                                                                                           \
+  X(cublasLtGetStatusString) X(cublasLtMatmul) X(cublasLtMatmulAlgoGetHeuristic) X(cublasLtMatmulDescCreate)  \
+      X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate)            \
+          X(cublasLtMatrixLayoutDestroy) X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy) \
+              X(cublasLtMatmulPreferenceSetAttribute)
 
 struct Cublas {
   Cublas() {
@@ -114,9 +115,9 @@ class Matmul {
     const void* first = product_.pass == Pass::forward ? b : a;   // w, w, x
     const void* second = product_.pass == Pass::forward ? a : b;  // x, dy, dy
     const float one = 1, zero = 0;
-    cublas().check(cublas().cublasLtMatmul(cublas().handle, operation_.get(), &one, first, a_.get(), second, b_.get(), &zero,
-                                           result, d_.get(), result, d_.get(), &choice_.algo, workspace, choice_.workspaceSize,
-                                           static_cast<cudaStream_t>(stream.handle)),
+    cublas().check(cublas().cublasLtMatmul(cublas().handle, operation_.get(), &one, first, a_.get(), second, b_.get(),
+                                           &zero, result, d_.get(), result, d_.get(), &choice_.algo, workspace,
+                                           choice_.workspaceSize, static_cast<cudaStream_t>(stream.handle)),
                    "run a product");
     if (!product_.bias || fused_) {
       return;
@@ -145,8 +146,8 @@ class Matmul {
     prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most_workspace);
     prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions);
     int found = 0;
-    cublas().check(cublas().cublasLtMatmulAlgoGetHeuristic(cublas().handle, operation_.get(), a_.get(), b_.get(), d_.get(),
-                                                           d_.get(), preference, 1, &choice_, &found),
+    cublas().check(cublas().cublasLtMatmulAlgoGetHeuristic(cublas().handle, operation_.get(), a_.get(), b_.get(),
+                                                           d_.get(), d_.get(), preference, 1, &choice_, &found),
                    "choose how to multiply");
     if (found == 0) {
       fail("cuBLASLt has no way to multiply ", product_.rows, " rows of ", product_.in, " by ", product_.out);

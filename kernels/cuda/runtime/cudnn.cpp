@@ -24,10 +24,11 @@ inline namespace FER_CUDA_BUILD {
 
 namespace {
 
-#define FER_CUDNN_FUNCTIONS(X)                                                                            \
-  X(cudnnCreate) X(cudnnGetVersion) X(cudnnSetStream) X(cudnnGetErrorString) X(cudnnGetLastErrorString)                      \
-  X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize)                \
-  X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
+#define FER_CUDNN_FUNCTIONS(X)                                                                 \
+  X(cudnnCreate)                                                                               \
+  X(cudnnGetVersion) X(cudnnSetStream) X(cudnnGetErrorString) X(cudnnGetLastErrorString)       \
+      X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize) \
+          X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
 
 struct Cudnn {
   Cudnn() {
@@ -287,8 +288,8 @@ struct ConvolutionPlan {
   bool fused;  // the bias is in it
 };
 
-// Plans on disk, one a file: "engine fused" on the first line, then what cuDNN writes of it. Compiled ones take a second
-// to make anew.
+// Plans on disk, one a file: "engine fused" on the first line, then what cuDNN writes of it. Compiled ones take a
+// second to make anew.
 std::filesystem::path file_of(const ConvolutionProduct& product, const PlannedGpu& gpu) {
   const std::string key = gpu.name + text_of(product);
   return gpu.folder / ("cudnn-" + std::to_string(cudnn().cudnnGetVersion()) + "-" +
@@ -435,9 +436,9 @@ PreparedProduct plan_convolution(const ConvolutionProduct& product, const Planne
     }
   }
   const bool adds = product.bias && !plan->fused;
-  const auto run = [plan, adds, y = product.y, precision = product.precision](
-                       const void* a, const void* b, const void* bias, void* result, std::byte* workspace,
-                       Stream stream) {
+  const auto run = [plan, adds, y = product.y, precision = product.precision](const void* a, const void* b,
+                                                                              const void* bias, void* result,
+                                                                              std::byte* workspace, Stream stream) {
     run_plan(*plan, a, b, bias, result, workspace, stream);
     const View<const float> added{static_cast<const float*>(bias), {y[3]}};
     if (adds && precision == Precision::bf16) {
@@ -446,7 +447,8 @@ PreparedProduct plan_convolution(const ConvolutionProduct& product, const Planne
       add_bias<float>(added, {static_cast<float*>(result), y}, stream);
     }
   };
-  return {run, plan->workspace_bytes, "cuDNN engine " + std::to_string(plan->engine) + (plan->fused ? " with bias" : "")};
+  return {run, plan->workspace_bytes,
+          "cuDNN engine " + std::to_string(plan->engine) + (plan->fused ? " with bias" : "")};
 }
 
 #ifndef FER_CUDA_EMULATED
@@ -464,8 +466,8 @@ PreparedProduct prepare_convolution(const ConvolutionProduct& product) {
       const char* const cache = std::getenv("XDG_CACHE_HOME");
       const char* const home = std::getenv("HOME");
       if (cache != nullptr || home != nullptr) {
-        found.folder = (cache != nullptr ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") /
-                       "ferrotype";
+        found.folder =
+            (cache != nullptr ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") / "ferrotype";
       }
       return found;
     }();
