@@ -63,7 +63,7 @@ TEST_CASE("cudnn: every convolution of every network has a plan for a Hopper GPU
         CHECK(product.precision == precision);
         std::string fault;
         try {
-          ++algorithms[cuda::plan_convolution(product, {0, hopper, "", ""}).algorithm];
+          ++algorithms[cuda::plan_convolution(product, {hopper, "", ""}).algorithm];
         } catch (const Error& error) {
           fault = error.what();
         }
@@ -87,7 +87,7 @@ TEST_CASE("cudnn: a plan that was kept is taken again, a damaged one made anew")
                                          Precision::tf32};
   // Who describes the GPU in other words has no plan of it in memory.
   const auto algorithm = [&](const char* words) {
-    return cuda::plan_convolution(product, {0, std::string(hopper) + words, "hopper", folder.path()}).algorithm;
+    return cuda::plan_convolution(product, {std::string(hopper) + words, "hopper", folder.path()}).algorithm;
   };
   const std::string made = algorithm("");
   const auto files = [&] { return std::filesystem::directory_iterator(folder.path()); };

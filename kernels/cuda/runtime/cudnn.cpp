@@ -10,6 +10,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -24,11 +25,12 @@ inline namespace FER_CUDA_BUILD {
 
 namespace {
 
-#define FER_CUDNN_FUNCTIONS(X)                                                                 \
-  X(cudnnCreate)                                                                               \
-  X(cudnnGetVersion) X(cudnnSetStream) X(cudnnGetErrorString) X(cudnnGetLastErrorString)       \
-      X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize) \
-          X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
+#define FER_CUDNN_FUNCTIONS(X)                                                                                         \
+  X(cudnnCreate)                                                                                                       \
+  X(cudnnGetVersion)                                                                                                   \
+  X(cudnnSetStream) X(cudnnGetErrorString) X(cudnnGetLastErrorString) X(cudnnBackendCreateDescriptor)                  \
+      X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize) X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) \
+          X(cudnnBackendExecute)
 
 struct Cudnn {
   Cudnn() {
@@ -220,8 +222,35 @@ const Shape& result_of(const ConvolutionProduct& product) {
   return product.pass == Pass::forward ? product.y : product.pass == Pass::backward_data ? product.x : product.w;
 }
 
+// What plans are made for: the handle of this machine's GPU, or a description.
+class Target {
+ public:
+  explicit Target(const std::string& description) {
+    if (!description.empty()) {
+      described_.emplace(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+      described_
+          ->set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, description.c_str(), description.size() + 1)
+          .finalize("describe the GPU");
+    }
+  }
+
+  Descriptor& name_for_graph(Descriptor& graph) const {
+    return described_ ? graph : graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, handle());
+  }
+  Descriptor& name_for_choice(Descriptor& heuristic) const {
+    return described_ ? heuristic.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *described_) : heuristic;
+  }
+  Descriptor& name_for_plan(Descriptor& plan) const {
+    return described_ ? plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *described_)
+                      : plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, handle());
+  }
+
+ private:
+  std::optional<Descriptor> described_;
+};
+
 // The pass, with its bias when `fused`.
-Descriptor graph_of(const ConvolutionProduct& product, bool fused) {
+Descriptor graph_of(const ConvolutionProduct& product, bool fused, const Target& target) {
   const cudnnDataType_t type = type_of(product.precision);
   std::vector<Descriptor> operations;
   const Descriptor result = tensor(of_result, result_of(product), type);
@@ -237,21 +266,9 @@ Descriptor graph_of(const ConvolutionProduct& product, bool fused) {
     raw.push_back(operation.raw());
   }
   Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, raw.data(), raw.size())
-      .finalize("describe a graph");
+  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, raw.data(), raw.size());
+  target.name_for_graph(graph).finalize("describe a graph");
   return graph;
-}
-
-Descriptor properties_of(const PlannedGpu& gpu) {
-  Descriptor device(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-  if (gpu.description.empty()) {
-    device.set(CUDNN_ATTR_DEVICEPROP_DEVICE_ID, CUDNN_TYPE_INT32, int32_t{gpu.number});
-  } else {
-    device.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, gpu.description.c_str(),
-               gpu.description.size() + 1);
-  }
-  device.finalize("describe the GPU");
-  return device;
 }
 
 // Results are the same in every run, and in fp32 those of single precision.
@@ -296,7 +313,7 @@ std::filesystem::path file_of(const ConvolutionProduct& product, const PlannedGp
                        std::to_string(std::hash<std::string>()(key)) + ".plan");
 }
 
-std::unique_ptr<ConvolutionPlan> kept_plan(const std::filesystem::path& file, const Descriptor& device) {
+std::unique_ptr<ConvolutionPlan> kept_plan(const std::filesystem::path& file, const Target& target) {
   std::ifstream in(file);
   int64_t engine = 0;
   bool fused = false;
@@ -306,7 +323,7 @@ std::unique_ptr<ConvolutionPlan> kept_plan(const std::filesystem::path& file, co
   }
   try {
     Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-    plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device)
+    target.name_for_plan(plan)
         .set(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, text.c_str(), text.size() + 1)
         .finalize("take a plan that was kept");
     const int64_t bytes = plan.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
@@ -336,18 +353,17 @@ void keep(const ConvolutionPlan& plan, const std::filesystem::path& file) {
 constexpr int64_t modest_workspace = 64 << 20;
 
 // cuDNN's first choice among the engines that are allowed and want no great workspace; null when there is none.
-std::unique_ptr<ConvolutionPlan> best_plan(const ConvolutionProduct& product, bool fused, const Descriptor& device,
+std::unique_ptr<ConvolutionPlan> best_plan(const ConvolutionProduct& product, bool fused, const Target& target,
                                            std::string& reason) {
-  const Descriptor graph = graph_of(product, fused);
+  const Descriptor graph = graph_of(product, fused, target);
   std::unique_ptr<ConvolutionPlan> greedy;  // the least of those that want more
   for (cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
     Descriptor heuristic(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
     std::vector<Descriptor> choices;
     try {
       heuristic.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
-          .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode)
-          .set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device)
-          .finalize("choose an engine");
+          .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode);
+      target.name_for_choice(heuristic).finalize("choose an engine");
       int64_t count = 0;
       cudnn().check(cudnn().cudnnBackendGetAttribute(heuristic.raw(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
                                                      CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr),
@@ -370,9 +386,8 @@ std::unique_ptr<ConvolutionPlan> best_plan(const ConvolutionProduct& product, bo
           continue;
         }
         Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-        plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, choice)
-            .set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device)
-            .finalize("plan a convolution");
+        plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, choice);
+        target.name_for_plan(plan).finalize("plan a convolution");
         const int64_t bytes = plan.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
         auto made = std::make_unique<ConvolutionPlan>(
             ConvolutionPlan{std::move(plan), bytes, engine.integer(CUDNN_ATTR_ENGINE_GLOBAL_INDEX), fused});
@@ -414,17 +429,17 @@ PreparedProduct plan_convolution(const ConvolutionProduct& product, const Planne
   static std::map<std::string, std::shared_ptr<const ConvolutionPlan>> plans;
   auto& plan = plans[gpu.description + text_of(product)];
   if (plan == nullptr) {
-    const Descriptor device = properties_of(gpu);
+    const Target target(gpu.description);
     const std::filesystem::path file = gpu.folder.empty() ? "" : file_of(product, gpu);
     std::string reason = "no engine is allowed";
-    plan = file.empty() ? nullptr : kept_plan(file, device);
+    plan = file.empty() ? nullptr : kept_plan(file, target);
     if (plan == nullptr) {
       std::unique_ptr<ConvolutionPlan> made;
       if (product.bias) {
-        made = best_plan(product, true, device, reason);
+        made = best_plan(product, true, target, reason);
       }
       if (made == nullptr) {
-        made = best_plan(product, false, device, reason);
+        made = best_plan(product, false, target, reason);
       }
       if (made == nullptr) {
         fail("cuDNN has no plan for convolution ", text_of(product), ": ", reason);
@@ -458,8 +473,8 @@ PreparedProduct prepare_convolution(const ConvolutionProduct& product) {
     static const PlannedGpu gpu = [] {
       PlannedGpu found;
       cudaDeviceProp properties{};
-      if (cudaGetDevice(&found.number) != cudaSuccess ||
-          cudaGetDeviceProperties(&properties, found.number) != cudaSuccess) {
+      int number = 0;
+      if (cudaGetDevice(&number) != cudaSuccess || cudaGetDeviceProperties(&properties, number) != cudaSuccess) {
         fail("device cuda: no GPU to plan for");
       }
       found.name = properties.name;

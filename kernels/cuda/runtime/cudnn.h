@@ -9,10 +9,9 @@
 namespace fer::cuda {
 inline namespace FER_CUDA_BUILD {
 
-// The GPU that plans are made for: one of this machine, or where there is a description (cuDNN's JSON of device
-// properties) what that says, for which no GPU is needed.
+// The GPU that plans are made for: this machine's, or where there is a description (cuDNN's JSON of device properties)
+// what that says, for which no GPU is needed.
 struct PlannedGpu {
-  int number = 0;
   std::string description;
   std::string name;              // what plans that are kept are kept for
   std::filesystem::path folder;  // where plans are kept for the next start; empty: nowhere
