@@ -51,9 +51,14 @@ struct BenchStep {
     for (int64_t repeat = -warm_up; repeat < repeats; ++repeat) {
       std::vector<double> seconds;
       const auto step_seconds = [&](std::vector<double>* of_nodes) {
+        const int64_t steps = of_nodes != nullptr ? 1 : stepped.step->most_started();
         const auto start = std::chrono::steady_clock::now();
-        stepped.step->run(stepped.indices, 1e-3, {options.seed, static_cast<uint64_t>(repeat + warm_up)}, of_nodes);
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        for (int64_t i = 0; i < steps; ++i) {
+          stepped.step->start(stepped.indices, 1e-3, {options.seed, static_cast<uint64_t>(repeat + warm_up)}, of_nodes);
+        }
+        stepped.step->collect();
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() /
+               static_cast<double>(steps);
       };
       // A GPU that is asked for the times of nodes runs them one by one.
       const double elapsed = step_seconds(device == Device::cuda ? nullptr : &seconds);
@@ -101,7 +106,7 @@ struct BenchStep {
                              {"flop_rate_fraction_of_peak", flops / (1e-3 * typical) / limits.flops_per_second},
                              {"peak_bytes_per_s", limits.bytes_per_second},
                              {"roofline_ms", roofline_ms},
-                             {"launches_per_step", stepped.step->executor().recorded_launches()},
+                             {"kernels_per_step", stepped.step->executor().recorded_launches()},
                              {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
                              {"peak_rss_bytes", resident},
                              {"peak_device_bytes", taken},
