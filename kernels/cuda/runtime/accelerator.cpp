@@ -3,11 +3,13 @@
 
 #include <cuda_runtime.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "kernels/cuda/kernel_table.h"
+#include "tensor/memory.h"
 
 namespace fer::cuda {
 
@@ -48,10 +50,14 @@ class Gpu : public Accelerator {
     check(cudaSetDevice(number), "cannot be used");
     check(cudaGetDeviceProperties(&properties_, number), "cannot be asked what it is");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cannot make a stream");
+    check(cudaMallocHost(reinterpret_cast<void**>(&staged_), staged_bytes), "cannot pin memory");
   }
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
-  ~Gpu() override { cudaStreamDestroy(stream_); }
+  ~Gpu() override {
+    cudaFreeHost(staged_);
+    cudaStreamDestroy(stream_);
+  }
 
   std::string name() const override { return properties_.name; }
   int compute_capability() const override { return 10 * properties_.major + properties_.minor; }
@@ -72,7 +78,16 @@ class Gpu : public Accelerator {
   // Kernels that still use it are waited for.
   void release(void* memory) noexcept override { cudaFree(memory); }
 
+  // A copy from memory that is not pinned may wait for the queue: what is small goes through some that is.
   void copy_in(void* to, const void* from, int64_t bytes) override {
+    if (bytes <= staged_bytes / 16) {
+      if (staged_end_ + bytes > staged_bytes) {
+        synchronize();
+        staged_end_ = 0;
+      }
+      from = std::memcpy(staged_ + staged_end_, from, static_cast<size_t>(bytes));
+      staged_end_ = round_up(staged_end_ + bytes, memory_alignment);
+    }
     check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault, stream_), "cannot copy to it");
   }
   void copy_out(void* to, const void* from, int64_t bytes) override {
@@ -111,8 +126,12 @@ class Gpu : public Accelerator {
     return {static_cast<int64_t>(free), static_cast<int64_t>(total)};
   }
 
+  static constexpr int64_t staged_bytes = 1 << 20;
+
   cudaDeviceProp properties_{};
   cudaStream_t stream_ = nullptr;
+  std::byte* staged_ = nullptr;
+  int64_t staged_end_ = 0;  // of what the queue may still read
 };
 
 std::string version(int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); }
