@@ -13,7 +13,9 @@ namespace {
 
 constexpr int64_t tile_pixels = 6;
 constexpr int64_t lanes = 16;                // output channels of a tile
-constexpr int64_t chunk = 64;                // products summed in registers before they join the pixels' sums
+constexpr int64_t chunk = 64;                // products of a tile, one after the other
+constexpr int64_t step = 16;                 // of them summed in floats before they join the pixels' sums
+constexpr int64_t few = 8;                   // the same where there are fewer channels
 constexpr int64_t block = 20 * tile_pixels;  // pixels whose window addresses are looked up at a time
 
 int64_t bytes(int64_t count, size_t size) { return round_up(count * static_cast<int64_t>(size), memory_alignment); }
@@ -39,7 +41,7 @@ struct Layout {
 
   int64_t total() const { return addresses + (addresses_of_thread + sums_of_thread) * thread_count(); }
 
-  static constexpr int64_t sums_of_thread = block * lanes * static_cast<int64_t>(sizeof(float));
+  static constexpr int64_t sums_of_thread = block * lanes * static_cast<int64_t>(sizeof(double));
   int64_t zeros, addresses, addresses_of_thread;
 };
 
@@ -84,18 +86,38 @@ void look_up(const Windows& windows, const float* x, const float* zeros, int64_t
   }
 }
 
-// Products of `taps` window pixels' channels begin … begin + length - 1 with the panel's weights `w`, summed and added
-// to `sums` [tile_pixels][lanes] (`first`: put there).
-inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t begin, int64_t length, const float* w,
-                          bool first, float* sums) {
-  __m256 low[tile_pixels], high[tile_pixels];
-  for (int64_t m = 0; m < tile_pixels; ++m) {
-    low[m] = high[m] = _mm256_setzero_ps();
+// Adds eight floats to eight doubles, or puts them there.
+inline void add_to(double* sums, __m256 values, bool first) {
+  __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(values));
+  __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1));
+  if (!first) {
+    low = _mm256_add_pd(_mm256_load_pd(sums), low);
+    high = _mm256_add_pd(_mm256_load_pd(sums + 4), high);
   }
-  for (int64_t tap = 0; tap < taps; ++tap, addresses += block) {
-    const float* const x[tile_pixels] = {addresses[0] + begin, addresses[1] + begin, addresses[2] + begin,
-                                         addresses[3] + begin, addresses[4] + begin, addresses[5] + begin};
-    for (int64_t c = 0; c < length; ++c, w += lanes) {
+  _mm256_store_pd(sums, low);
+  _mm256_store_pd(sums + 4, high);
+}
+
+// Products of `taps` window pixels' channels begin … begin + length - 1 with the panel's weights `w`, added to `sums`
+// [tile_pixels][lanes] (`first`: put there). `step` products at a time, or fewer, are summed in floats.
+inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t begin, int64_t length, const float* w,
+                          bool first, double* sums) {
+  __m256 low[tile_pixels], high[tile_pixels];
+  const auto clear = [&] {
+    for (int64_t m = 0; m < tile_pixels; ++m) {
+      low[m] = high[m] = _mm256_setzero_ps();
+    }
+  };
+  const auto join = [&] {
+#pragma GCC unroll 6
+    for (int64_t m = 0; m < tile_pixels; ++m) {
+      add_to(sums + m * lanes, low[m], first);
+      add_to(sums + m * lanes + 8, high[m], first);
+    }
+    first = false;
+  };
+  const auto add_products = [&](const float* const* x, int64_t count) __attribute__((always_inline)) {
+    for (int64_t c = 0; c < count; ++c, w += lanes) {
       const __m256 w_low = _mm256_loadu_ps(w), w_high = _mm256_loadu_ps(w + 8);
 #pragma GCC unroll 6
       for (int64_t m = 0; m < tile_pixels; ++m) {
@@ -104,20 +126,33 @@ inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t b
         high[m] = _mm256_fmadd_ps(pixel, w_high, high[m]);
       }
     }
+  };
+  if (length < step) {
+    clear();
+    for (int64_t tap = 0; tap < taps; ++tap, addresses += block) {
+      const float* const x[tile_pixels] = {addresses[0] + begin, addresses[1] + begin, addresses[2] + begin,
+                                           addresses[3] + begin, addresses[4] + begin, addresses[5] + begin};
+      add_products(x, length);
+    }
+    join();
+    return;
   }
-#pragma GCC unroll 6
-  for (int64_t m = 0; m < tile_pixels; ++m) {
-    float* const to = sums + m * lanes;
-    _mm256_store_ps(to, first ? low[m] : _mm256_add_ps(_mm256_load_ps(to), low[m]));
-    _mm256_store_ps(to + 8, first ? high[m] : _mm256_add_ps(_mm256_load_ps(to + 8), high[m]));
+  for (int64_t tap = 0; tap < taps; ++tap, addresses += block) {
+    for (int64_t c = begin; c < begin + length; c += step) {
+      const float* const x[tile_pixels] = {addresses[0] + c, addresses[1] + c, addresses[2] + c,
+                                           addresses[3] + c, addresses[4] + c, addresses[5] + c};
+      clear();
+      add_products(x, std::min(step, begin + length - c));
+      join();
+    }
   }
 }
 
 // One panel of `count` output pixels, y at the first of them. `sums` is [block][lanes].
 void multiply_block(const Windows& windows, const float* const* addresses, int64_t count, int64_t panel,
-                    const float* panels, const float* bias, float* sums, float* y) {
+                    const float* panels, const float* bias, double* sums, float* y) {
   const int64_t outputs = windows.w[0], channels = windows.w[3];
-  const int64_t taps_at_once = std::max<int64_t>(1, chunk / channels);
+  const int64_t taps_at_once = std::max<int64_t>(1, (channels < step ? few : chunk) / channels);
   const float* w = panels + panel * windows.panel_size();
   bool first = true;
   for (int64_t tap = 0; tap < windows.taps(); tap += taps_at_once) {
@@ -132,7 +167,7 @@ void multiply_block(const Windows& windows, const float* const* addresses, int64
     }
   }
   const int64_t width = std::min(lanes, outputs - panel * lanes);
-  alignas(32) float start[lanes] = {};
+  alignas(32) double start[lanes] = {};
   if (bias != nullptr) {
     std::copy_n(bias + panel * lanes, width, start);
   }
@@ -140,10 +175,10 @@ void multiply_block(const Windows& windows, const float* const* addresses, int64
   const bool add = windows.epilogue.add;
   for (int64_t i = 0; i < count; ++i) {
     float* const out = y + i * outputs + panel * lanes;
-    const float* const sum = sums + i * lanes;
+    const double* const sum = sums + i * lanes;
 #pragma omp simd
     for (int64_t lane = 0; lane < width; ++lane) {
-      const float value = start[lane] + sum[lane] + (add ? out[lane] : 0.0F);
+      const float value = static_cast<float>(start[lane] + sum[lane] + (add ? static_cast<double>(out[lane]) : 0.0));
       out[lane] = value < range.low ? range.low : (value > range.high ? range.high : value);
     }
   }
@@ -152,7 +187,7 @@ void multiply_block(const Windows& windows, const float* const* addresses, int64
 // Panels `first_panel` … `last_panel` - 1 of pixels begin … end - 1.
 void multiply(const Windows& windows, const float* x, const float* zeros, const float* panels, const float* bias,
               float* y, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel, const float** addresses,
-              float* sums) {
+              double* sums) {
   for (int64_t pixel = begin; pixel < end; pixel += block) {
     const int64_t count = std::min(block, end - pixel);
     look_up(windows, x, zeros, pixel, count, addresses);
@@ -164,7 +199,7 @@ void multiply(const Windows& windows, const float* x, const float* zeros, const 
 
 }  // namespace
 
-bool is_tiled(const Shape& w) { return w[1] * w[2] > 1 && w[3] >= lanes; }
+bool is_tiled(const Shape& w) { return w[1] * w[2] > 1; }
 
 PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
                                             const Conv2dEpilogue& epilogue) {
@@ -180,9 +215,9 @@ PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Sh
               return reinterpret_cast<const float**>(workspace + layout.addresses + part * layout.addresses_of_thread);
             };
             const auto sums = [&](int part) {
-              return reinterpret_cast<float*>(workspace + layout.addresses +
-                                              thread_count() * layout.addresses_of_thread +
-                                              part * Layout::sums_of_thread);
+              return reinterpret_cast<double*>(workspace + layout.addresses +
+                                               thread_count() * layout.addresses_of_thread +
+                                               part * Layout::sums_of_thread);
             };
             // Threads share out the pixels; where there are too few of them, the panels.
             const int64_t pixels = windows.pixels();

@@ -26,12 +26,13 @@ Grid grid_for(const char* name, int64_t results) {
 
 __device__ __forceinline__ int64_t result_number() { return int64_t{blockIdx.x} * threads + threadIdx.x; }
 
-// The sum over `count` of a[i * a_step] b[i * b_step].
+// The sum over `count` of a[i * a_step] b[i * b_step]. In double: this is the reference.
 template <class T>
-__device__ float dot(int64_t count, const T* a, int64_t a_step, const T* b, int64_t b_step) {
-  float sum = 0;
+__device__ double dot(int64_t count, const T* a, int64_t a_step, const T* b, int64_t b_step) {
+  double sum = 0;
   for (int64_t i = 0; i < count; ++i) {
-    sum += static_cast<float>(a[i * a_step]) * static_cast<float>(b[i * b_step]);
+    sum +=
+        static_cast<double>(static_cast<float>(a[i * a_step])) * static_cast<double>(static_cast<float>(b[i * b_step]));
   }
   return sum;
 }
@@ -45,14 +46,14 @@ __global__ void forward_kernel(ConvShape s, int64_t size, const T* x, const T* w
   const int64_t o = result % s.out, pixel = result / s.out, image = pixel / (s.out_height * s.out_width);
   const int64_t top = pixel / s.out_width % s.out_height * s.stride - s.top,
                 left = pixel % s.out_width * s.stride - s.left;
-  float sum = b == nullptr ? 0 : b[o];
+  double sum = b == nullptr ? 0 : static_cast<double>(b[o]);
   for (int64_t kh = max(int64_t{0}, -top); kh < min(s.rows, s.height - top); ++kh) {
     for (int64_t kw = max(int64_t{0}, -left); kw < min(s.columns, s.width - left); ++kw) {
       sum += dot(s.in, x + ((image * s.height + top + kh) * s.width + left + kw) * s.in, 1,
                  w + ((o * s.rows + kh) * s.columns + kw) * s.in, 1);
     }
   }
-  y[result] = static_cast<T>(sum);
+  y[result] = static_cast<T>(static_cast<float>(sum));
 }
 
 template <class T>
@@ -63,7 +64,7 @@ __global__ void data_kernel(ConvShape s, int64_t size, const T* w, const T* dy, 
   }
   const int64_t c = result % s.in, pixel = result / s.in, image = pixel / (s.height * s.width);
   const int64_t row = pixel / s.width % s.height + s.top, column = pixel % s.width + s.left;  // padded
-  float sum = 0;
+  double sum = 0;
   for (int64_t kh = 0; kh < min(s.rows, row + 1); ++kh) {
     for (int64_t kw = 0; kw < min(s.columns, column + 1); ++kw) {
       const int64_t out_row = (row - kh) / s.stride, out_column = (column - kw) / s.stride;
@@ -74,7 +75,7 @@ __global__ void data_kernel(ConvShape s, int64_t size, const T* w, const T* dy, 
       }
     }
   }
-  dx[result] = static_cast<T>(sum);
+  dx[result] = static_cast<T>(static_cast<float>(sum));
 }
 
 template <class T>

@@ -21,12 +21,12 @@ __global__ void product_kernel(Product p, const T* a, const T* b, const float* b
     return;
   }
   const int64_t row = result / p.columns, column = result % p.columns;
-  float sum = bias == nullptr ? 0 : bias[column];
+  double sum = bias == nullptr ? 0 : static_cast<double>(bias[column]);
   for (int64_t i = 0; i < p.inner; ++i) {
-    sum +=
-        static_cast<float>(a[row * p.a_row + i * p.a_step]) * static_cast<float>(b[column * p.b_column + i * p.b_step]);
+    sum += static_cast<double>(static_cast<float>(a[row * p.a_row + i * p.a_step])) *
+           static_cast<double>(static_cast<float>(b[column * p.b_column + i * p.b_step]));
   }
-  c[result] = static_cast<T>(sum);
+  c[result] = static_cast<T>(static_cast<float>(sum));
 }
 
 template <class T>
