@@ -36,6 +36,47 @@ class Convert : public Operation {
   DType to_;
 };
 
+// Variables -> their values in bf16, all in one launch.
+class ConvertVariables : public Operation {
+ public:
+  std::string name() const override { return "convert_variables"; }
+  Half half() const override { return Half::by_itself; }
+
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    std::vector<ValueType> outputs;
+    for (const ValueType& input : inputs) {
+      outputs.push_back({DType::bf16, input.shape});
+    }
+    return outputs;
+  }
+
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                 const PrepareOptions& options) const override {
+    std::vector<cuda::OptimizerEntry> entries(inputs.size());
+    for (size_t i = 0; i < entries.size(); ++i) {
+      entries[i].size = inputs[i].shape.size();
+    }
+    const int64_t packs = options.cuda->number_packs(entries);
+    Kernel kernel;
+    kernel.device = Device::cuda;
+    kernel.table_bytes = static_cast<int64_t>(std::as_bytes(std::span(entries)).size());
+    kernel.write_table = [entries](std::span<const AnyView> in, std::span<const AnyView> out,
+                                   std::byte* table) mutable {
+      for (size_t i = 0; i < entries.size(); ++i) {
+        entries[i].parameter = in[i].as<float>().data;
+        entries[i].copy = out[i].as<cuda::bf16>().data;
+      }
+      std::ranges::copy(std::as_bytes(std::span(entries)), table);
+    };
+    kernel.run = [count = entries.size(), packs, launch = options.cuda->copy_parameters, options](
+                     const StepContext*, std::span<const AnyView> in, auto, std::byte*) {
+      launch({static_cast<const cuda::OptimizerEntry*>(in.back().data), count}, packs, options.stream,
+             options.reference);
+    };
+    return kernel;
+  }
+};
+
 class HalfPrecision {
  public:
   HalfPrecision(Program program, const PrepareOptions& options)
@@ -48,6 +89,9 @@ class HalfPrecision {
   Program run() {
     for (Node& node : nodes_) {
       add(std::move(node));
+    }
+    if (!variables_.inputs.empty()) {
+      program_.nodes.insert(program_.nodes.begin(), std::move(variables_));
     }
     return std::move(program_);
   }
@@ -112,7 +156,12 @@ class HalfPrecision {
     const auto [found, is_new] = converted_.try_emplace({value, dtype}, 0);
     if (is_new) {
       found->second = new_value({dtype, type(value).shape});
-      program_.nodes.push_back(conversion(value, found->second, reader));
+      if (program_.values[static_cast<size_t>(value)].kind == ValueKind::variable) {
+        variables_.inputs.push_back(value);
+        variables_.outputs.push_back(found->second);
+      } else {
+        program_.nodes.push_back(conversion(value, found->second, reader));
+      }
     }
     return found->second;
   }
@@ -131,6 +180,7 @@ class HalfPrecision {
 
   Program program_;
   std::vector<Node> nodes_;
+  Node variables_{std::make_shared<ConvertVariables>(), {}, {}, "", Phase::forward};  // those that are converted
   const PrepareOptions options_;
   std::vector<ValueType> recorded_;                 // by value
   std::map<std::pair<int, DType>, int> converted_;  // values in another type than their own

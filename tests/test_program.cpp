@@ -575,6 +575,9 @@ TEST_CASE("program: train, eval, attack, harden and report hold together") {
   check_fails({"attack", "fgsm", "--target", "smug", "--run", run, "--out", set}, "'smug'", "surprise");
   check_fails({"attack", "fgsm", "--perturb", "rgb", "--run", run, "--out", set}, "one channel");
   check_fails({"eval", run, "--part", "some"}, "'some'", "test, validation, train or all");
+  check_fails({"eval", run, "--device", "null"}, "--device null", "use cpu or cuda");
+  check_fails({"predict", run, set, "--device", "cpu", "--precision", "bf16"}, "--precision bf16", "needs device cuda");
+  check_fails({"eval", run, "--device", "cpu", "--precision", "fp64"}, "'fp64'", "fp32, tf32, bf16");
 }
 
 TEST_CASE("program: several attacks, the worst of them for each image, and all that a robust accuracy must say") {

@@ -41,7 +41,7 @@ namespace fer::cuda {
 
 // The others, and sizes of workspaces.
 #define FER_PLAIN_LAUNCHERS(X)                                                                                         \
-  X(gather_rows) X(number_packs) X(optimizer_update) X(optimizer_workspace_bytes) X(batch_norm_workspace_bytes)        \
+  X(gather_rows) X(number_packs) X(copy_parameters) X(optimizer_update) X(optimizer_workspace_bytes) X(batch_norm_workspace_bytes)        \
   X(channel_sum_workspace) X(depthwise_weight_workspace) X(sum_workspace_bytes)
 // clang-format on
 

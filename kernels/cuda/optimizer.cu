@@ -102,6 +102,29 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
+__global__ void __launch_bounds__(threads)
+    copy_kernel(const OptimizerEntry* entries, int count, int64_t packs, bool reference) {
+  const int64_t number = int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (number >= packs) {
+    return;
+  }
+  const OptimizerEntry entry = entry_of(entries, count, number);
+  const int64_t begin = (number - entry.first_pack) * pack;
+  if (!reference && begin + pack <= entry.size && is_aligned(entry)) {
+    float p[pack];
+    load(entry.parameter + begin, p);
+    store(entry.copy + begin, p);
+    return;
+  }
+  for (int64_t i = begin; i < min(begin + pack, entry.size); ++i) {
+    entry.copy[i] = static_cast<bf16>(entry.parameter[i]);
+  }
+}
+
+Grid grid_of(const char* name, int64_t packs) {
+  return {name, dim3(static_cast<unsigned>(blocks_for<int64_t>(packs, threads))), dim3(threads)};
+}
+
 }  // namespace
 
 int64_t number_packs(std::span<OptimizerEntry> entries) {
@@ -123,9 +146,14 @@ void optimizer_update(const OptimizerParams& params, const float* learning_rate,
     Rule* const rule = reinterpret_cast<Rule*>(workspace);
     static_assert(sizeof(Rule) <= rule_bytes);
     launch(stream, {"optimizer_prepare", dim3(1), dim3(1)}, prepare_kernel<Rule>, params, learning_rate, state, rule);
-    launch(stream, {"optimizer", dim3(static_cast<unsigned>(blocks_for<int64_t>(packs, threads))), dim3(threads)},
-           update_kernel<Rule>, entries.data(), static_cast<int>(entries.size()), packs, reference, rule);
+    launch(stream, grid_of("optimizer", packs), update_kernel<Rule>, entries.data(), static_cast<int>(entries.size()),
+           packs, reference, rule);
   });
+}
+
+void copy_parameters(std::span<const OptimizerEntry> entries, int64_t packs, Stream stream, bool reference) {
+  launch(stream, grid_of("copy_parameters", packs), copy_kernel, entries.data(), static_cast<int>(entries.size()),
+         packs, reference);
 }
 
 }  // namespace FER_CUDA_BUILD

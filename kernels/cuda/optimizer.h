@@ -38,5 +38,8 @@ void optimizer_update(const OptimizerParams& params, const float* learning_rate,
                       std::span<const OptimizerEntry> entries, int64_t packs, std::byte* workspace, Stream stream,
                       bool reference = false);
 
+// Brings the entries' bf16 copies up to date.
+void copy_parameters(std::span<const OptimizerEntry> entries, int64_t packs, Stream stream, bool reference = false);
+
 }  // namespace FER_CUDA_BUILD
 }  // namespace fer::cuda

@@ -45,6 +45,14 @@ void add_loss(const std::string& name, int64_t rows, int64_t classes, const Sett
 }
 
 // Tensors of odd sizes, one of them not aligned; two steps, so that moments and the step count matter.
+// The entries as a table on the device.
+std::span<const cuda::OptimizerEntry> table_of(Trial& trial, const std::vector<cuda::OptimizerEntry>& entries) {
+  std::vector<int64_t> words(entries.size() * sizeof(cuda::OptimizerEntry) / sizeof(int64_t));
+  std::memcpy(words.data(), entries.data(), words.size() * sizeof(int64_t));
+  const auto table = trial.copy_of<int64_t>({static_cast<int64_t>(words.size())}, words);
+  return {reinterpret_cast<const cuda::OptimizerEntry*>(table.device.data), entries.size()};
+}
+
 void add_optimizer(const std::string& name, const OptimizerParams& params, double learning_rate) {
   for (bool reference : {false, true}) {
     add_kernel_case("optimizer/" + name + (reference ? "_reference" : ""), [=]<class T>(Trial& trial, T) {
@@ -84,11 +92,7 @@ void add_optimizer(const std::string& name, const OptimizerParams& params, doubl
         std::copy_n(static_cast<const double*>(parameters[i].data), sizes[i], copies[i].host.data);
       }
       const int64_t packs = cuda::number_packs(entries);
-      std::vector<int64_t> words(entries.size() * sizeof(cuda::OptimizerEntry) / sizeof(int64_t));
-      std::memcpy(words.data(), entries.data(), words.size() * sizeof(int64_t));
-      const auto table = trial.copy_of<int64_t>({static_cast<int64_t>(words.size())}, words);
-      const std::span<const cuda::OptimizerEntry> on_device(
-          reinterpret_cast<const cuda::OptimizerEntry*>(table.device.data), entries.size());
+      const auto on_device = table_of(trial, entries);
       std::byte* const workspace = trial.workspace(cuda::optimizer_workspace_bytes());
       trial.run([&](cuda::Stream s) {
         for (int step = 0; step < 2; ++step) {
@@ -100,9 +104,26 @@ void add_optimizer(const std::string& name, const OptimizerParams& params, doubl
   }
 }
 
+void add_copies(bool reference) {
+  add_kernel_case("optimizer/copies" + std::string(reference ? " by element" : ""), [=]<class T>(Trial& trial, T) {
+    std::vector<cuda::OptimizerEntry> entries;
+    for (int64_t size : {1, 4, 7, 0, 1030, 64}) {
+      const auto p = trial.updated<float>({size});
+      const auto copy = trial.output<cuda::bf16>({size});
+      std::copy_n(p.host.data, size, copy.host.data);
+      entries.push_back({.parameter = p.device.data, .copy = copy.device.data, .size = size});
+    }
+    const int64_t packs = cuda::number_packs(entries);
+    const auto table = table_of(trial, entries);
+    trial.run([&](cuda::Stream s) { cuda::copy_parameters(table, packs, s, reference); });
+  });
+}
+
 }  // namespace
 
 static const bool added = [] {
+  add_copies(false);
+  add_copies(true);
   for (int64_t classes : {1, 2, 7, 127, 128, 129}) {
     add_loss("classes_" + std::to_string(classes), 3, classes, {});
   }
