@@ -175,6 +175,7 @@ class Planner {
     const bool both = std::count(dataset.parts.begin(), dataset.parts.end(), Part::public_test) > 0 &&
                       std::count(dataset.parts.begin(), dataset.parts.end(), Part::private_test) > 0;
     part_ = both ? "validation" : "test";
+    has_validation_ = both;
   }
 
   // The step and what it needs.
@@ -196,6 +197,7 @@ class Planner {
       task.needs.push_back(add(*paper_.find_step(name), protocol, seed));
     }
     label(task, full, options);
+    validate(task, options);
     if (!shared) {
       options["seed"] = seed;
     }
@@ -225,6 +227,15 @@ class Planner {
       if (task.label.empty()) {
         task.label = tasks_[need].label;  // scores of a shortened run are those of a shortened run
       }
+    }
+  }
+
+  // Where the data lacks the part that a run is to be stopped by, as many of the training images stand in for it.
+  void validate(Task& task, json& options) const {
+    if (task.step->command == "train" && options.value("early_stopping", 0) > 0 && !options.contains("validation") &&
+        options.value("split", "") == "official" && !has_validation_) {
+      options["validation"] = 0.125;
+      task.label += std::string(task.label.empty() ? "" : ", ") + "an eighth of the training images for validation";
     }
   }
 
@@ -270,6 +281,7 @@ class Planner {
 
   const Paper& paper_;
   const Settings& settings_;
+  bool has_validation_ = false;
   std::string part_;
   std::vector<Task> tasks_;
 };

@@ -4,6 +4,8 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "data/dataset_file.h"
+#include "data/synthetic.h"
 #include "tensor/file.h"
 #include "tests/run_program.h"
 #include "tests/temporary_folder.h"
@@ -140,6 +142,21 @@ TEST_CASE("reproduce: the papers' declarations hold together, and every table ha
       CHECK(holds(result.out, line));
     }
   }
+}
+
+TEST_CASE("reproduce: where the data lacks the part for validation, training images stand in for it") {
+  const TemporaryFolder folder;
+  const auto commands = [&](Part third) {
+    Dataset faces = synthetic_faces(60, 1);
+    for (size_t i = 0; i < faces.parts.size(); ++i) {
+      faces.parts[i] = i % 3 == 0 ? Part::train : i % 3 == 1 ? Part::public_test : third;
+    }
+    const std::string data = folder / "faces.safetensors";
+    write_dataset(data, faces);
+    return run_program({"reproduce", "003", "--data", data, "--dry-run", "--out", "none"}).out;
+  };
+  CHECK(holds(commands(Part::train), "--validation 0.125", "an eighth of the training images"));
+  CHECK_FALSE(holds(commands(Part::private_test), "--validation"));
 }
 
 TEST_CASE("reproduce: a declaration's mistake is named with its place") {
