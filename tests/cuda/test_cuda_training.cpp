@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "analysis/gradcam.h"
+#include "analysis/machine.h"
 #include "attacks/fgsm.h"
 #include "attacks/pgd.h"
 #include "attacks/pixel_attack.h"
@@ -130,6 +131,15 @@ TEST_CASE("cuda training: attacks, classifier and maps give what they give on th
   CHECK(largest_difference(gpu.one_pixel.attacked, cpu.one_pixel.attacked) < 1e-6);
   CHECK(largest_difference(gpu.maps, cpu.maps) < 1e-6);
   CHECK(emulated.is_empty());
+}
+
+TEST_CASE("cuda training: the limits of a GPU are measured in every precision") {
+  const EmulatedGpu emulated;
+  for (Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16}) {
+    const MachineLimits limits = measure_gpu(precision, 8);
+    CHECK(limits.flops_per_second > 0);
+    CHECK(limits.bytes_per_second > 0);
+  }
 }
 
 }  // namespace fer::test

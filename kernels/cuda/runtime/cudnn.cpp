@@ -25,12 +25,12 @@ inline namespace FER_CUDA_BUILD {
 
 namespace {
 
-#define FER_CUDNN_FUNCTIONS(X)                                                                                         \
-  X(cudnnCreate)                                                                                                       \
-  X(cudnnGetVersion)                                                                                                   \
-  X(cudnnSetStream) X(cudnnGetErrorString) X(cudnnGetLastErrorString) X(cudnnBackendCreateDescriptor)                  \
-      X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize) X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) \
-          X(cudnnBackendExecute)
+#define FER_CUDNN_FUNCTIONS(X)                                                                                       \
+  X(cudnnCreate)                                                                                                     \
+  X(cudnnGetVersion)                                                                                                 \
+  X(cudnnSetStream)                                                                                                  \
+  X(cudnnGetErrorString) X(cudnnGetLastErrorString) X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) \
+      X(cudnnBackendFinalize) X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
 
 struct Cudnn {
   Cudnn() {
@@ -354,7 +354,7 @@ constexpr int64_t modest_workspace = 64 << 20;
 
 // cuDNN's first choice among the engines that are allowed and want no great workspace; null when there is none.
 std::unique_ptr<ConvolutionPlan> best_plan(const ConvolutionProduct& product, bool fused, const Target& target,
-                                           std::string& reason) {
+                                           std::string& reason) try {
   const Descriptor graph = graph_of(product, fused, target);
   std::unique_ptr<ConvolutionPlan> greedy;  // the least of those that want more
   for (cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
@@ -403,6 +403,9 @@ std::unique_ptr<ConvolutionPlan> best_plan(const ConvolutionProduct& product, bo
     }
   }
   return greedy;
+} catch (const Error& error) {  // not even the graph is taken
+  reason = error.what();
+  return nullptr;
 }
 
 void run_plan(const ConvolutionPlan& plan, const void* a, const void* b, const void* bias, void* result,
