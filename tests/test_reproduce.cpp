@@ -4,8 +4,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "data/dataset_file.h"
-#include "data/synthetic.h"
+#include "data/dataset.h"
 #include "tensor/file.h"
 #include "tests/run_program.h"
 #include "tests/temporary_folder.h"
