@@ -132,9 +132,8 @@ GradCam::GradCam(const Network& network, Shape image, const std::string& layer, 
   activation_ = Value(&graph_, found);
   chosen_ = graph_.input("chosen", DType::f32, logits.shape());
   slope_ = gradients(logits, std::vector{activation_}, chosen_)[0];
-  executor_ =
-      std::make_unique<Executor>(make_plan(graph_, std::vector{activation_, slope_}, network.planned()),
-                                 network.device, network.variables, network.arena);
+  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{activation_, slope_}, network.planned()),
+                                         network.device, network.variables, network.arena);
 }
 
 Tensor GradCam::maps(const Tensor& images, const std::vector<int32_t>& classes) {

@@ -55,8 +55,8 @@ Pgd::Pgd(const Network& network, Shape image, const PgdOptions& options, int64_t
   origin_ = graph_.input("originals", DType::f32, shape);
   labels_ = graph_.input("labels", DType::i32, {batch});
   next_ = pgd_step(*network.make(graph_), x_, origin_, labels_, options_);
-  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{next_}, network.planned()),
-                                         network.device, network.variables, network.arena);
+  executor_ = std::make_unique<Executor>(make_plan(graph_, std::vector{next_}, network.planned()), network.device,
+                                         network.variables, network.arena);
 }
 
 void Pgd::start(const float* origin, int64_t image, int64_t restart, float* to) const {

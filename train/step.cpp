@@ -119,6 +119,9 @@ TrainingStep::Result TrainingStep::run(const std::vector<int32_t>& indices, doub
 
 void TrainingStep::start(const std::vector<int32_t>& indices, double learning_rate, const StepContext& step,
                          std::vector<double>* seconds) {
+  if (static_cast<int64_t>(started_.size()) >= most_started()) {
+    fail("training step: ", started_.size(), " steps were started and not collected");
+  }
   auto rate = static_cast<float>(learning_rate);
   executor_->feed(indices_, {const_cast<int32_t*>(indices.data()), DType::i32, {static_cast<int64_t>(indices.size())}});
   executor_->feed(learning_rate_, {&rate, DType::f32, {}});

@@ -1,5 +1,6 @@
 // kernels/linear.h on the GPU by plain loops, one result a thread: the reference, and what runs where cuBLASLt does
-// not (products.h). x, w, y and their gradients are float, or all bf16; the bias is float and its gradient a channel_sum.
+// not (products.h). x, w, y and their gradients are float, or all bf16; the bias is float and its gradient a
+// channel_sum.
 #pragma once
 
 #include "kernels/cuda/bf16.h"

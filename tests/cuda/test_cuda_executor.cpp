@@ -288,8 +288,7 @@ TEST_CASE("cuda executor: a depthwise convolution leaves the statistics of its b
     options.fuse = fused;
     Executor executor = make_executor(graph, outputs, std::make_shared<Variables>(0), Device::cuda, options);
     executor.feed(x, elements.view()).feed(slope, slopes.view()).run({});
-    CHECK(executor.plan().nodes()[0].operation->name() ==
-          (fused ? "depthwise_conv2d_batch_norm" : "depthwise_conv2d"));
+    CHECK(executor.plan().nodes()[0].operation->name() == (fused ? "depthwise_conv2d_batch_norm" : "depthwise_conv2d"));
     for (size_t i = 0; i < outputs.size(); ++i) {
       const Tensor result = Tensor(executor.read(outputs[i]), nullptr).converted(DType::f64);
       if (fused) {

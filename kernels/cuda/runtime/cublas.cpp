@@ -19,12 +19,12 @@ constexpr const char* cublas_name = FER_LIBRARY(CUBLAS_VER_MAJOR);
 #undef FER_LIBRARY
 #undef FER_TEXT
 
-#define FER_CUBLAS_FUNCTIONS(X)                                                                               \
-  X(cublasLtCreate)                                                                                           \
-  X(cublasLtGetStatusString) X(cublasLtMatmul) X(cublasLtMatmulAlgoGetHeuristic) X(cublasLtMatmulDescCreate)  \
-      X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate)            \
-          X(cublasLtMatrixLayoutDestroy) X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy) \
-              X(cublasLtMatmulPreferenceSetAttribute)
+#define FER_CUBLAS_FUNCTIONS(X)                                                                                \
+  X(cublasLtCreate)                                                                                            \
+  X(cublasLtGetStatusString)                                                                                   \
+  X(cublasLtMatmul) X(cublasLtMatmulAlgoGetHeuristic) X(cublasLtMatmulDescCreate) X(cublasLtMatmulDescDestroy) \
+      X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy)           \
+          X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
 
 struct Cublas {
   Cublas() {

@@ -25,12 +25,13 @@ inline namespace FER_CUDA_BUILD {
 
 namespace {
 
-#define FER_CUDNN_FUNCTIONS(X)                                                                                       \
-  X(cudnnCreate)                                                                                                     \
-  X(cudnnGetVersion)                                                                                                 \
-  X(cudnnSetStream)                                                                                                  \
-  X(cudnnGetErrorString) X(cudnnGetLastErrorString) X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) \
-      X(cudnnBackendFinalize) X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
+#define FER_CUDNN_FUNCTIONS(X)                                                                                        \
+  X(cudnnCreate)                                                                                                      \
+  X(cudnnGetVersion)                                                                                                  \
+  X(cudnnSetStream)                                                                                                   \
+  X(cudnnGetErrorString)                                                                                              \
+  X(cudnnGetLastErrorString) X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize) \
+      X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
 
 struct Cudnn {
   Cudnn() {
