@@ -1,7 +1,6 @@
 // Matrix products by cuBLASLt. To it, which counts along columns, a matrix [r,c] of ours is its transpose, of c rows.
 #include <cublasLt.h>
 
-#include <iostream>
 #include <memory>
 
 #include "kernels/cuda/bias.h"
@@ -19,11 +18,12 @@ constexpr const char* cublas_name = FER_LIBRARY(CUBLAS_VER_MAJOR);
 #undef FER_LIBRARY
 #undef FER_TEXT
 
-#define FER_CUBLAS_FUNCTIONS(X)                                                                                \
-  X(cublasLtCreate)                                                                                            \
-  X(cublasLtGetStatusString)                                                                                   \
-  X(cublasLtMatmul) X(cublasLtMatmulAlgoGetHeuristic) X(cublasLtMatmulDescCreate) X(cublasLtMatmulDescDestroy) \
-      X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy)           \
+#define FER_CUBLAS_FUNCTIONS(X)                                                                      \
+  X(cublasLtCreate)                                                                                  \
+  X(cublasLtGetStatusString)                                                                         \
+  X(cublasLtMatmul)                                                                                  \
+  X(cublasLtMatmulAlgoGetHeuristic) X(cublasLtMatmulDescCreate) X(cublasLtMatmulDescDestroy)         \
+      X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy) \
           X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
 
 struct Cublas {
@@ -164,19 +164,12 @@ class Matmul {
 }  // namespace
 
 PreparedProduct prepare_matrix_product(const MatrixProduct& product) {
-  try {
+  return or_plain_loops([&]() -> PreparedProduct {
     const auto matmul = std::make_shared<Matmul>(product);
     return {[matmul](const void* a, const void* b, const void* bias, void* result, std::byte* workspace,
                      Stream stream) { matmul->run(a, b, bias, result, workspace, stream); },
             matmul->workspace_bytes(), "cuBLASLt"};
-  } catch (const Error& error) {
-    static const bool told = [&] {
-      std::cerr << "device cuda: plain loops instead: " << error.what() << "\n";
-      return true;
-    }();
-    static_cast<void>(told);
-    return {};
-  }
+  });
 }
 
 }  // namespace FER_CUDA_BUILD

@@ -7,11 +7,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -25,13 +23,14 @@ inline namespace FER_CUDA_BUILD {
 
 namespace {
 
-#define FER_CUDNN_FUNCTIONS(X)                                                                                        \
-  X(cudnnCreate)                                                                                                      \
-  X(cudnnGetVersion)                                                                                                  \
-  X(cudnnSetStream)                                                                                                   \
-  X(cudnnGetErrorString)                                                                                              \
-  X(cudnnGetLastErrorString) X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize) \
-      X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
+#define FER_CUDNN_FUNCTIONS(X)                                                                                         \
+  X(cudnnCreate)                                                                                                       \
+  X(cudnnGetVersion)                                                                                                   \
+  X(cudnnSetStream)                                                                                                    \
+  X(cudnnGetErrorString)                                                                                               \
+  X(cudnnGetLastErrorString)                                                                                           \
+  X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize) X(cudnnBackendSetAttribute) \
+      X(cudnnBackendGetAttribute) X(cudnnBackendExecute)
 
 struct Cudnn {
   Cudnn() {
@@ -164,44 +163,55 @@ cudnnDataType_t type_of(Precision precision) {
   return precision == Precision::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
 }
 
-// The pass as one operation from tensors of a and b to `result`.
-Descriptor convolution(const ConvolutionProduct& product, const Descriptor& result) {
-  const cudnnDataType_t type = type_of(product.precision);
-  const Descriptor with = window(product.params);
-  switch (product.pass) {
-    case Pass::forward: {
-      Descriptor operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
-      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, tensor(of_a, product.x, type))
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, tensor(of_b, product.w, type))
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, result)
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, with)
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, 1.0)
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, 0.0)
-          .finalize("describe a forward pass");
-      return operation;
-    }
-    case Pass::backward_data: {
-      Descriptor operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR);
-      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, tensor(of_a, product.w, type))
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, tensor(of_b, product.y, type))
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, result)
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, with)
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, 1.0)
-          .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, 0.0)
-          .finalize("describe a data gradient");
-      return operation;
-    }
+// What the backend calls the parts of a pass: the operation; its inputs in our order and its result; its window and
+// factors.
+struct PassNames {
+  cudnnBackendDescriptorType_t operation;
+  cudnnBackendAttributeName_t a, b, result, window, alpha, beta;
+};
+
+PassNames names_of(Pass pass) {
+  switch (pass) {
+    case Pass::forward:
+      return {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA};
+    case Pass::backward_data:
+      return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA};
     case Pass::backward_weight:
       break;
   }
-  Descriptor operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR);
-  operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, tensor(of_a, product.x, type))
-      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, tensor(of_b, product.y, type))
-      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, result)
-      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, with)
-      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA, 1.0)
-      .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA, 0.0)
-      .finalize("describe a weight gradient");
+  return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
+}
+
+// The pass as one operation from tensors of a and b to `result`.
+Descriptor convolution(const ConvolutionProduct& product, const Descriptor& result) {
+  const cudnnDataType_t type = type_of(product.precision);
+  const PassNames names = names_of(product.pass);
+  Descriptor operation(names.operation);
+  operation.set(names.a, tensor(of_a, product.pass == Pass::backward_data ? product.w : product.x, type))
+      .set(names.b, tensor(of_b, product.pass == Pass::forward ? product.w : product.y, type))
+      .set(names.result, result)
+      .set(names.window, window(product.params))
+      .set(names.alpha, 1.0)
+      .set(names.beta, 0.0)
+      .finalize("describe a pass");
   return operation;
 }
 
@@ -472,8 +482,7 @@ PreparedProduct plan_convolution(const ConvolutionProduct& product, const Planne
 
 #ifndef FER_CUDA_EMULATED
 PreparedProduct prepare_convolution(const ConvolutionProduct& product) {
-  static std::set<std::string> told;
-  try {
+  return or_plain_loops([&] {
     static const PlannedGpu gpu = [] {
       PlannedGpu found;
       cudaDeviceProp properties{};
@@ -491,13 +500,7 @@ PreparedProduct prepare_convolution(const ConvolutionProduct& product) {
       return found;
     }();
     return plan_convolution(product, gpu);
-  } catch (const Error& error) {
-    const std::string reason = error.what();
-    if (told.insert(reason).second) {
-      std::cerr << "device cuda: plain loops instead: " << reason << "\n";
-    }
-    return {};
-  }
+  });
 }
 #endif
 

@@ -4,8 +4,11 @@
 
 #include <dlfcn.h>
 
+#include <iostream>
+#include <set>
 #include <string>
 
+#include "kernels/cuda/products.h"
 #include "tensor/error.h"
 
 namespace fer::cuda {
@@ -36,5 +39,19 @@ class OpenedLibrary {
   const char* name_;
   void* handle_;
 };
+
+// What `prepare` makes; where it throws, nothing, so that plain loops run. Each reason is said once.
+template <class Prepare>
+PreparedProduct or_plain_loops(const Prepare& prepare) {
+  static std::set<std::string> told;
+  try {
+    return prepare();
+  } catch (const Error& error) {
+    if (told.insert(error.what()).second) {
+      std::cerr << "device cuda: plain loops instead: " << error.what() << "\n";
+    }
+    return {};
+  }
+}
 
 }  // namespace fer::cuda
