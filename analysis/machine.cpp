@@ -44,6 +44,11 @@ float multiply_add_chains(int64_t rounds) {
 
 }  // namespace
 
+double MachineLimits::least_seconds(const Cost& cost) const {
+  return std::max(static_cast<double>(cost.flops) / flops_per_second,
+                  static_cast<double>(cost.bytes) / bytes_per_second);
+}
+
 MachineLimits measure_machine() {
   MachineLimits limits;
   const int threads = thread_count();

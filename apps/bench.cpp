@@ -84,8 +84,7 @@ struct BenchStep {
     const MachineLimits limits = measure_limits(device, parse_precision(step.precision));
     double roofline_ms = 0;
     for (const PlannedNode& node : plan.nodes()) {
-      roofline_ms += 1e3 * std::max(static_cast<double>(node.cost.flops) / limits.flops_per_second,
-                                    static_cast<double>(node.cost.bytes) / limits.bytes_per_second);
+      roofline_ms += 1e3 * limits.least_seconds(node.cost);
     }
     const double typical = median(total);
     const auto flops = static_cast<double>(plan.total_cost().flops);

@@ -35,8 +35,7 @@ struct PlanCommand {
     double seconds = 0;
     for (size_t i = 0; i < plan.nodes().size(); ++i) {
       const PlannedNode& node = plan.nodes()[i];
-      const double bound = std::max(static_cast<double>(node.cost.flops) / limits.flops_per_second,
-                                    static_cast<double>(node.cost.bytes) / limits.bytes_per_second);
+      const double bound = limits.least_seconds(node.cost);
       seconds += bound;
       const PlannedValue& output = plan.values()[static_cast<size_t>(node.outputs[0])];
       const std::vector<int64_t> shape(output.type.shape.extents().begin(), output.type.shape.extents().end());

@@ -144,8 +144,7 @@ class Estimate {
     }
     const SteppedNetwork priced = make_step(options, measured_classes, Device::null);
     const Cost cost = priced.step->plan().total_cost();
-    double seconds = std::max(static_cast<double>(cost.flops) / limits_.flops_per_second,
-                              static_cast<double>(cost.bytes) / limits_.bytes_per_second);
+    double seconds = limits_.least_seconds(cost);
     const Plan& plan = priced.step->plan();
     if (seconds < longest_measured_step &&
         static_cast<double>(plan.peak_bytes() + plan.variable_bytes()) < most_measured_bytes) {

@@ -162,8 +162,7 @@ class Fusion {
     std::vector<int> inputs = node(before).inputs;
     const bool bias = inputs.size() == 3;
     inputs.insert(inputs.end(), node(index).inputs.begin() + 1, node(index).inputs.end());
-    const auto both = std::make_shared<NormalisedDepthwise>(*convolution, bias, *norm);
-    node(index).operation = both;
+    node(index).operation = std::make_shared<NormalisedDepthwise>(*convolution, bias, *norm);
     node(index).inputs = std::move(inputs);
     node(index).outputs.push_back(convolved);
     producers_[static_cast<size_t>(convolved)] = index;
