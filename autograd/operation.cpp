@@ -14,6 +14,12 @@ Cost Operation::cost(std::span<const ValueType> inputs, std::span<const ValueTyp
   return {0, moved_bytes(inputs, outputs)};
 }
 
+std::optional<Recipe> Operation::recipe(int) const {
+  return mutates().empty() ? std::optional(Recipe{}) : std::nullopt;
+}
+
+std::vector<UpdatePart> Operation::parts(std::span<const ValueType>) const { return {}; }
+
 int64_t moved_bytes(std::span<const ValueType> inputs, std::span<const ValueType> outputs) {
   int64_t bytes = 0;
   for (const ValueType& type : inputs) {

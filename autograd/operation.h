@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ struct KernelTable;
 }
 
 class Graph;
+class Operation;
 class Value;
 
 struct ValueType {
@@ -72,6 +74,19 @@ struct PrepareOptions {
 // told the types that its inputs are stored in.
 enum class Half { begins, follows, never, by_itself };
 
+// How a result can be made again: by `operation` from inputs i and outputs ~i of the node that made it, or, where that
+// is null, by the same operation from the same inputs.
+struct Recipe {
+  std::shared_ptr<const Operation> operation;
+  std::vector<int> inputs;
+};
+
+// Some of what an operation updates, from the inputs named.
+struct UpdatePart {
+  std::shared_ptr<const Operation> operation;
+  std::vector<int> inputs;
+};
+
 // What a gradient rule is given. `output_gradients[i]` is invalid (valid() == false) where output i does not matter.
 struct GradientArguments {
   std::span<const Value> inputs;
@@ -113,6 +128,14 @@ class Operation {
 
   // Inputs (variables) that the kernel updates.
   virtual std::vector<int> mutates() const { return {}; }
+
+  // For a plan that is short of memory: how to make output `output` again, to the bit; none when it cannot be done.
+  // The default: by the operation itself, unless it updates something.
+  virtual std::optional<Recipe> recipe(int output) const;
+
+  // For the same: operations that one after the other do what this one does, in any order but for the last. None when
+  // it cannot be divided.
+  virtual std::vector<UpdatePart> parts(std::span<const ValueType> inputs) const;
 
   virtual Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                          const PrepareOptions& options) const = 0;

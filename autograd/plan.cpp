@@ -1,21 +1,13 @@
 #include "autograd/plan.h"
 
-#include <algorithm>
-#include <limits>
-#include <numeric>
-
 #include "autograd/half_precision.h"
+#include "autograd/lifetimes.h"
 #include "autograd/placement.h"
 #include "autograd/program.h"
+#include "autograd/recomputation.h"
 #include "tensor/accelerator.h"
 
 namespace fer {
-
-namespace {
-
-constexpr int before_first = -1;
-
-}  // namespace
 
 // Builds a Plan in stages; each stage reads what the ones before it wrote.
 class Planner {
@@ -36,48 +28,14 @@ class Planner {
 
   Plan build() {
     prepare_kernels();
-    find_lifetimes();
-    merge_in_place();
     place();
+    if (options_.memory_limit > 0 && plan_.peak_bytes_ > options_.memory_limit) {
+      reduce();
+    }
     return std::move(plan_);
   }
 
  private:
-  struct Storage {
-    int64_t bytes = 0;
-    int64_t offset = -1;
-    int first = std::numeric_limits<int>::max();
-    int last = before_first;
-    bool in_arena = false;
-    bool overwritable = false;  // neither fed nor read back by the caller
-  };
-
-  // Values that are views of one another, or computed in place, have one root.
-  int root(int value) const {
-    while (parent_[static_cast<size_t>(value)] != value) {
-      value = parent_[static_cast<size_t>(value)];
-    }
-    return value;
-  }
-  Storage& storage(int value) { return storages_[static_cast<size_t>(root(value))]; }
-
-  void merge(int into, int value) {
-    Storage& kept = storage(into);
-    const Storage gone = storage(value);
-    parent_[static_cast<size_t>(root(value))] = root(into);
-    kept.first = std::min(kept.first, gone.first);
-    kept.last = std::max(kept.last, gone.last);
-    kept.overwritable = kept.overwritable && gone.overwritable;
-  }
-
-  std::vector<ValueType> types(const std::vector<int>& values) const {
-    std::vector<ValueType> result;
-    for (int value : values) {
-      result.push_back(program_.values[static_cast<size_t>(value)].type);
-    }
-    return result;
-  }
-
   void prepare_kernels() {
     plan_.device_ = options_.kernels.cuda != nullptr ? Device::cuda : Device::cpu;
     if (options_.kernels.precision == Precision::bf16) {
@@ -85,143 +43,91 @@ class Planner {
     }
     for (const Node& node : program_.nodes) {
       PlannedNode planned{node.operation, node.inputs, node.outputs, node.scope, node.phase, {}, {}, 0};
-      if (!node.operation->is_view()) {
-        const auto inputs = types(node.inputs);
-        const auto outputs = types(node.outputs);
-        planned.cost = node.operation->cost(inputs, outputs);
-        planned.kernel = prepare_as_stored(*node.operation, inputs, outputs, options_.kernels);
-        if (planned.kernel.device != plan_.device_) {
-          fail(node.operation->name(), ": has no kernel for device ", plan_.device_);
-        }
-      }
+      prepare(planned);
       plan_.nodes_.push_back(std::move(planned));
-    }
-    for (const ValueRecord& record : program_.values) {
-      plan_.values_.push_back({record.type, record.kind, record.name, record.initializer, -1, 0, before_first});
     }
     plan_.outputs_ = program_.outputs;
     plan_.guarded_ = options_.guard;
   }
 
-  void find_lifetimes() {
-    const int end = static_cast<int>(program_.nodes.size());
-    parent_.resize(program_.values.size());
-    std::iota(parent_.begin(), parent_.end(), 0);
-    storages_.resize(program_.values.size());
-
-    std::vector<bool> used(program_.values.size(), false);
-    for (int i = 0; i < end; ++i) {
-      const Node& node = program_.nodes[static_cast<size_t>(i)];
-      for (int output : node.outputs) {
-        storages_[static_cast<size_t>(output)].first = i;
-      }
-      // The first output of what runs has a place even if nobody reads it: kernels need not write only the others.
-      if (!node.outputs.empty()) {
-        storages_[static_cast<size_t>(node.outputs[0])].last = i;
-        used[static_cast<size_t>(node.outputs[0])] = true;
-      }
-      for (int input : node.inputs) {
-        storages_[static_cast<size_t>(input)].last = i;
-        used[static_cast<size_t>(input)] = true;
-      }
+  // Sets the node's cost and kernel.
+  void prepare(PlannedNode& node) const {
+    if (node.operation->is_view()) {
+      return;
     }
-    for (int output : program_.outputs) {
-      storages_[static_cast<size_t>(output)].last = end;
-      used[static_cast<size_t>(output)] = true;
-    }
-    for (size_t i = 0; i < storages_.size(); ++i) {
-      const ValueRecord& record = program_.values[i];
-      Storage& storage = storages_[i];
-      storage.bytes = record.type.bytes();
-      storage.in_arena = used[i] && (record.kind == ValueKind::result || record.kind == ValueKind::input);
-      storage.overwritable = record.kind == ValueKind::result && storage.last != end;
-      if (record.kind == ValueKind::input) {
-        storage.first = before_first;
-      }
-    }
-    for (const Node& node : program_.nodes) {
-      if (node.operation->is_view() && used[static_cast<size_t>(node.outputs[0])]) {
-        merge(node.inputs[0], node.outputs[0]);
-      }
+    const auto inputs = types_of(node.inputs, program_.values);
+    const auto outputs = types_of(node.outputs, program_.values);
+    node.cost = node.operation->cost(inputs, outputs);
+    node.kernel = prepare_as_stored(*node.operation, inputs, outputs, options_.kernels);
+    if (node.kernel.device != plan_.device_) {
+      fail(node.operation->name(), ": has no kernel for device ", plan_.device_);
     }
   }
 
-  void merge_in_place() {
-    if (!options_.in_place || !options_.share) {
-      return;
-    }
-    for (int i = 0; i < static_cast<int>(program_.nodes.size()); ++i) {
-      const Node& node = program_.nodes[static_cast<size_t>(i)];
-      const int output = node.outputs.empty() ? -1 : node.outputs[0];
-      if (output < 0 || node.operation->is_view() || !storage(output).in_arena) {
-        continue;
-      }
-      for (int candidate : node.operation->in_place()) {
-        const int input = node.inputs[static_cast<size_t>(candidate)];
-        const Storage& taken = storage(input);
-        const auto reads_it = [&](int other) { return root(other) == root(input); };
-        if (taken.in_arena && taken.overwritable && taken.last == i && taken.bytes == storage(output).bytes &&
-            std::count_if(node.inputs.begin(), node.inputs.end(), reads_it) == 1) {
-          merge(input, output);
-          break;
-        }
-      }
+  // The limit is on bytes as they are placed, which may leave gaps: by as much the sums of what lives have to be lower.
+  void reduce() {
+    Recomputation recomputation(plan_.nodes_, program_.values, plan_.outputs_,
+                                [this](PlannedNode& node) { prepare(node); });
+    int64_t target = options_.memory_limit;
+    for (bool reduced = true; reduced && plan_.peak_bytes_ > options_.memory_limit;) {
+      reduced = recomputation.reduce_to(target);
+      place();
+      target -= plan_.peak_bytes_ - options_.memory_limit;
     }
   }
 
   void place() {
     const int64_t fence = options_.guard ? guard_bytes : 0;
-    const int end = static_cast<int>(program_.nodes.size());
+    const int end = static_cast<int>(plan_.nodes_.size());
+    const Lifetimes lifetimes(plan_.nodes_, program_.values, plan_.outputs_, options_.in_place && options_.share);
     std::vector<Piece> pieces;
-    std::vector<int> roots;
-    for (int value = 0; value < static_cast<int>(storages_.size()); ++value) {
-      const Storage& storage = storages_[static_cast<size_t>(value)];
-      if (root(value) == value && storage.in_arena) {
-        Piece piece{round_up(storage.bytes, memory_alignment) + 2 * fence, storage.first, storage.last, 0};
-        if (!options_.share) {
-          piece.first = before_first;
-          piece.last = end;
-        }
-        pieces.push_back(piece);
-        roots.push_back(value);
+    std::vector<int> owners;  // values, -1 - i for the workspace of node i
+    const auto add_piece = [&](int owner, int64_t bytes, int first, int last, bool shares) {
+      pieces.push_back(
+          {round_up(bytes, memory_alignment) + 2 * fence, shares ? first : before_first_node, shares ? last : end, 0});
+      owners.push_back(owner);
+    };
+    for (int value = 0; value < lifetimes.value_count(); ++value) {
+      const Storage& storage = lifetimes.of(value);
+      if (lifetimes.root(value) == value && storage.in_arena) {
+        add_piece(value, storage.bytes, storage.first, storage.last, options_.share);
       }
     }
-    std::vector<size_t> workspaces;
     for (int i = 0; i < end; ++i) {
       const int64_t bytes = plan_.nodes_[static_cast<size_t>(i)].kernel.workspace_bytes;
       if (bytes > 0) {
-        pieces.push_back({round_up(bytes, memory_alignment) + 2 * fence, options_.guard ? before_first : i,
-                          options_.guard ? end : i, 0});
-        roots.push_back(~i);
+        add_piece(-1 - i, bytes, i, i, !options_.guard);
       }
     }
     plan_.peak_bytes_ = place_pieces(pieces);
     plan_.lower_bound_bytes_ = largest_live_sum(pieces);
 
+    std::vector<int64_t> offsets(program_.values.size());
     for (size_t p = 0; p < pieces.size(); ++p) {
-      if (roots[p] < 0) {
-        plan_.nodes_[static_cast<size_t>(~roots[p])].workspace_offset = pieces[p].offset + fence;
+      const int64_t offset = pieces[p].offset + fence;
+      if (owners[p] < 0) {
+        plan_.nodes_[static_cast<size_t>(-1 - owners[p])].workspace_offset = offset;
       } else {
-        storages_[static_cast<size_t>(roots[p])].offset = pieces[p].offset + fence;
+        offsets[static_cast<size_t>(owners[p])] = offset;
       }
     }
-    for (int value = 0; value < static_cast<int>(storages_.size()); ++value) {
-      const Storage& own = storage(value);
-      PlannedValue& planned = plan_.values_[static_cast<size_t>(value)];
-      const bool used = storages_[static_cast<size_t>(value)].in_arena;
-      if (used && own.in_arena) {
-        planned.offset = own.offset;
-        planned.first = own.first;
-        planned.last = own.last;
+    plan_.values_.clear();
+    for (int value = 0; value < lifetimes.value_count(); ++value) {
+      const ValueRecord& record = program_.values[static_cast<size_t>(value)];
+      PlannedValue planned{record.type, record.kind, record.name, record.initializer, -1, 0, before_first_node};
+      if (lifetimes.is_placed(value)) {
+        const Storage& storage = lifetimes.of(value);
+        planned.offset = offsets[static_cast<size_t>(lifetimes.root(value))];
+        planned.first = storage.first;
+        planned.last = storage.last;
       }
+      plan_.values_.push_back(std::move(planned));
     }
   }
 
   PlanOptions options_;
   Program program_;
   Plan plan_;
-  std::vector<int> parent_;
-  std::vector<Storage> storages_;
 };
 
 Plan make_plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options) {

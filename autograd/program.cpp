@@ -26,6 +26,15 @@ std::vector<int> Program::producers() const {
 
 bool Program::is_output(int value) const { return std::find(outputs.begin(), outputs.end(), value) != outputs.end(); }
 
+std::vector<ValueType> types_of(const std::vector<int>& some, std::span<const ValueRecord> values) {
+  std::vector<ValueType> types;
+  types.reserve(some.size());
+  for (int value : some) {
+    types.push_back(values[static_cast<size_t>(value)].type);
+  }
+  return types;
+}
+
 void drop_dead_nodes(Program& program) {
   std::vector<bool> needed(program.values.size(), false);
   for (int output : program.outputs) {

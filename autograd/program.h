@@ -20,6 +20,9 @@ struct Program {
   bool is_output(int value) const;
 };
 
+// The types of some of `values`.
+std::vector<ValueType> types_of(const std::vector<int>& some, std::span<const ValueRecord> values);
+
 // Drops the nodes that no output needs.
 void drop_dead_nodes(Program& program);
 

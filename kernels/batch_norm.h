@@ -33,6 +33,12 @@ void batch_norm_inference(const BatchNormParams& params, Activation activation, 
                           View<const T> beta, View<const T> residual, View<const T> running_mean,
                           View<const T> running_var, View<T> y, std::byte* workspace);
 
+// batch_norm_training's y, to the bit, from the statistics it wrote. y may be x or residual.
+template <class T>
+void batch_norm_again(Activation activation, View<const T> x, View<const T> gamma, View<const T> beta,
+                      View<const T> residual, View<const T> mean, View<const T> inverse_std, View<T> y,
+                      std::byte* workspace);
+
 // Without residual. The pre-activation z is computed again from x: dz = dy f'(z), dbeta = sum dz,
 // dgamma = sum dz x', dx = gamma inverse_std (dz - (dbeta + x' dgamma) / rows) with x' = (x - mean) inverse_std.
 // dx may be dy.

@@ -45,9 +45,10 @@ struct OptimizerTensors {
 };
 
 // One step: updates parameters and moments in place, and state [2] = (steps done, NAdam's product of momenta).
-// Moments start as zeros; what state's second element starts as does not matter.
+// Moments start as zeros; what state's second element starts as does not matter. `advances` is false where this is not
+// the last update of the step: state stays as it is.
 template <class T>
 void optimizer_update(const OptimizerParams& params, double learning_rate, View<double> state,
-                      std::span<const int64_t> offsets, const OptimizerTensors& tensors);
+                      std::span<const int64_t> offsets, const OptimizerTensors& tensors, bool advances = true);
 
 }  // namespace fer

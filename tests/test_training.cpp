@@ -19,7 +19,8 @@ struct Trained {
   std::vector<double> losses;
 };
 
-Trained steps(const std::string& model, const PlanOptions& plan, int count, const std::string& adversarial = "none") {
+Trained steps(const std::string& model, const PlanOptions& plan, int count, const std::string& adversarial = "none",
+              int64_t* peak = nullptr) {
   TrainOptions options;
   options.batch = 8;
   options.augment = "strong";
@@ -29,6 +30,9 @@ Trained steps(const std::string& model, const PlanOptions& plan, int count, cons
   TrainingStep step(options, network, find_model(model).head, small_data(8, 32), plan);
   std::vector<int32_t> indices(8);
   std::iota(indices.begin(), indices.end(), 0);
+  if (peak != nullptr) {
+    *peak = step.plan().peak_bytes();
+  }
   Trained result{network.variables, {}};
   for (int i = 0; i < count; ++i) {
     result.losses.push_back(step.run(indices, 1e-3, {5, static_cast<uint64_t>(i)}).loss);
@@ -129,6 +133,27 @@ TEST_CASE("training: a planned step equals an unshared one bit for bit") {
       CHECK(planned.losses == alone.losses);
       check_equal(*planned.variables, *alone.variables);
     }
+  }
+}
+
+TEST_CASE("training: a step in less memory gives the same bits") {
+  for (const char* model : {"cnn_2block", "mobilenet_v2", "densenet121", "efficientnet_b0", "stn_resnet50"}) {
+    const bool attacked = std::string(model) == "mobilenet_v2";
+    const std::string adversarial = attacked ? "fly:fgsm,eps=0.03" : "none";
+    int64_t unlimited = 0, least = 0;
+    CAPTURE(model);
+    const Trained free = steps(model, {}, 2, adversarial, &unlimited);
+    for (const int64_t limit : {unlimited * 6 / 10, int64_t{1}}) {
+      PlanOptions plan;
+      plan.memory_limit = limit;
+      int64_t peak = 0;
+      const Trained limited = steps(model, plan, 2, adversarial, &peak);
+      CHECK(free.losses == limited.losses);
+      check_equal(*free.variables, *limited.variables);
+      CHECK((limit == 1 || peak <= limit));
+      least = peak;
+    }
+    CHECK(least < unlimited * 6 / 10);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "train/step.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace fer {
@@ -73,12 +74,17 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
   const Restore phase(graph_.phase, Phase::update);
   const Value update = optimizer_step(optimizer_params(options), learning_rate_, parameters, slopes);
 
-  const PlanOptions device_options = network.planned(plan_options);
-  Plan plan = make_plan(graph_, std::vector{loss_, correct_, update}, device_options);
+  PlanOptions device_options = network.planned(plan_options);
+  const std::vector results{loss_, correct_, update};
+  Plan plan = make_plan(graph_, results, device_options);
+  if (options.memory_limit > 0 && plan.peak_bytes() + plan.variable_bytes() > options.memory_limit) {
+    device_options.memory_limit = std::max(int64_t{1}, options.memory_limit - plan.variable_bytes());
+    plan = make_plan(graph_, results, device_options);
+  }
   if (options.memory_limit > 0 && plan.peak_bytes() + plan.variable_bytes() > options.memory_limit) {
     fail("--memory-limit: ", options.memory_limit,
-         " bytes are not enough for this step: ", plan.peak_bytes() + plan.variable_bytes(), " are the least (",
-         plan.peak_bytes(), " for values, ", plan.variable_bytes(),
+         " bytes are not enough for this step, whatever is computed again: ", plan.peak_bytes() + plan.variable_bytes(),
+         " are the least (", plan.peak_bytes(), " for values, ", plan.variable_bytes(),
          " for weights and moments); a smaller --batch needs less");
   }
   try {

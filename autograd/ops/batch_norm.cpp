@@ -23,14 +23,17 @@ void check_vectors(const Operation& operation, std::span<const ValueType> inputs
   }
 }
 
-ValueType infer_forward(const Operation& operation, std::span<const ValueType> inputs, bool has_residual) {
+ValueType infer_forward(const Operation& operation, std::span<const ValueType> inputs,
+                        std::initializer_list<const char*> vectors, bool has_residual) {
   check_input_count(operation, inputs, has_residual ? 6 : 5);
-  check_vectors(operation, inputs, inputs[0], 1, {"gamma", "beta", "running_mean", "running_var"});
+  check_vectors(operation, inputs, inputs[0], 1, vectors);
   if (has_residual && inputs[5] != inputs[0]) {
     fail(operation.name(), ": residual is ", inputs[5], ", input ", inputs[0]);
   }
   return inputs[0];
 }
+
+constexpr std::initializer_list<const char*> running_statistics = {"gamma", "beta", "running_mean", "running_var"};
 
 std::vector<ValueType> infer_backward(const Operation& operation, std::span<const ValueType> inputs,
                                       std::initializer_list<const char*> names) {
@@ -49,6 +52,14 @@ std::vector<int> forward_in_place(bool has_residual) {
 
 // The kernels take it after beta; null where there is none.
 AnyView residual_of(std::span<const AnyView> in) { return in.size() > 5 ? in[5] : AnyView{nullptr, in[0].dtype, {}}; }
+
+// For kernels that take (x, gamma, beta, residual, the two statistics).
+decltype(Kernel::run) in_kernel_order(decltype(Kernel::run) run) {
+  return [run = std::move(run)](const StepContext* step, auto in, auto out, std::byte* workspace) {
+    const AnyView read[] = {in[0], in[1], in[2], residual_of(in), in[3], in[4]};
+    run(step, read, out, workspace);
+  };
+}
 
 // In the operation's order: (x, gamma, beta, running_mean, running_var, residual) -> y and `statistics`.
 void set_forward_types(Kernel& kernel, const std::vector<DType>& statistics) {
@@ -73,7 +84,7 @@ int64_t workspace_bytes(const ValueType& vector, const PrepareOptions& options) 
 }  // namespace
 
 std::vector<ValueType> BatchNormTraining::infer(std::span<const ValueType> inputs) const {
-  const ValueType y = infer_forward(*this, inputs, has_residual);
+  const ValueType y = infer_forward(*this, inputs, running_statistics, has_residual);
   const int64_t channels = y.shape[-1];
   if (channels == 0 || y.shape.size() / channels < 2) {
     fail("batch_norm: training needs more than one value per channel, input is ", y);
@@ -122,8 +133,38 @@ Kernel BatchNormTraining::prepare(std::span<const ValueType> inputs, std::span<c
   return kernel;
 }
 
+std::optional<Recipe> BatchNormTraining::recipe(int output) const {
+  if (output != 0) {
+    return std::nullopt;
+  }
+  std::vector<int> inputs{0, 1, 2, ~1, ~2};
+  if (has_residual) {
+    inputs.push_back(5);
+  }
+  return Recipe{std::make_shared<BatchNormAgain>(activation, has_residual), inputs};
+}
+
+std::vector<ValueType> BatchNormAgain::infer(std::span<const ValueType> inputs) const {
+  return {infer_forward(*this, inputs, {"gamma", "beta", "mean", "inverse_std"}, has_residual_)};
+}
+
+Cost BatchNormAgain::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  return {(activation_ == Activation::identity ? 3 : 4) * inputs[0].shape.size(), moved_bytes(inputs, outputs)};
+}
+
+std::vector<int> BatchNormAgain::in_place() const { return forward_in_place(has_residual_); }
+
+Kernel BatchNormAgain::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                               const PrepareOptions& options) const {
+  Kernel kernel = make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_again), activation_);
+  kernel.run = in_kernel_order(std::move(kernel.run));
+  set_forward_types(kernel, {});
+  kernel.workspace_bytes = workspace_bytes(inputs[1], options);
+  return kernel;
+}
+
 std::vector<ValueType> BatchNormInference::infer(std::span<const ValueType> inputs) const {
-  return {infer_forward(*this, inputs, has_residual)};
+  return {infer_forward(*this, inputs, running_statistics, has_residual)};
 }
 
 std::vector<Value> BatchNormInference::gradient(Graph& graph, const GradientArguments& arguments) const {
@@ -145,10 +186,7 @@ Kernel BatchNormInference::prepare(std::span<const ValueType> inputs, std::span<
                                    const PrepareOptions& options) const {
   Kernel kernel =
       make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_inference), params, activation);
-  kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte* workspace) {
-    const AnyView read[] = {in[0], in[1], in[2], residual_of(in), in[3], in[4]};
-    run(step, read, out, workspace);
-  };
+  kernel.run = in_kernel_order(std::move(kernel.run));
   set_forward_types(kernel, {});
   kernel.workspace_bytes = workspace_bytes(inputs[1], options);
   return kernel;

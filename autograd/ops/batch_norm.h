@@ -20,6 +20,7 @@ class BatchNormTraining : public Operation {
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   std::vector<int> in_place() const override;
   std::vector<int> mutates() const override { return {3, 4}; }
+  std::optional<Recipe> recipe(int output) const override;
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
 
@@ -47,6 +48,23 @@ class BatchNormInference : public Operation {
   const BatchNormParams params;
   const Activation activation;
   const bool has_residual;
+};
+
+// x, gamma, beta, mean, inverse_std [, residual as x] -> BatchNormTraining's y once more, by the statistics it left.
+class BatchNormAgain : public Operation {
+ public:
+  BatchNormAgain(Activation activation, bool has_residual) : activation_(activation), has_residual_(has_residual) {}
+
+  std::string name() const override { return "batch_norm_again"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  std::vector<int> in_place() const override;
+  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
+                 const PrepareOptions& options) const override;
+
+ private:
+  const Activation activation_;
+  const bool has_residual_;
 };
 
 // dy, x, mean, inverse_std, gamma, beta -> dx, dgamma, dbeta of f(normalised x). Neither y nor the pre-activation need

@@ -36,6 +36,20 @@ std::vector<int> NormalisedDepthwise::mutates() const {
   return inputs;
 }
 
+std::optional<Recipe> NormalisedDepthwise::recipe(int output) const {
+  if (output == 3) {
+    return Recipe{std::make_shared<DepthwiseForward>(convolution_),
+                  bias_ ? std::vector<int>{0, 1, 2} : std::vector<int>{0, 1}};
+  }
+  std::optional<Recipe> recipe = norm_.recipe(output);
+  if (recipe) {
+    for (int& input : recipe->inputs) {
+      input = input == 0 ? ~3 : input > 0 ? input + static_cast<int>(of_convolution()) - 1 : input;
+    }
+  }
+  return recipe;
+}
+
 Kernel NormalisedDepthwise::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                                     const PrepareOptions& options) const {
   if (options.cuda == nullptr) {

@@ -19,6 +19,7 @@ class NormalisedDepthwise : public Operation {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   std::vector<int> mutates() const override;
+  std::optional<Recipe> recipe(int output) const override;
   Half half() const override { return Half::begins; }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;

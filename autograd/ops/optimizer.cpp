@@ -26,7 +26,8 @@ int64_t flops_per_element(OptimizerKind kind) {
 // Inputs: learning rate, state, parameters, gradients, first moments, second moments (those that are kept).
 class OptimizerStep : public Operation {
  public:
-  OptimizerStep(const OptimizerParams& params, size_t count) : params_(params), count_(count) {}
+  OptimizerStep(const OptimizerParams& params, size_t count, bool advances = true)
+      : params_(params), count_(count), advances_(advances) {}
 
   std::string name() const override { return name_of(params_.kind) + "_step"; }
 
@@ -67,13 +68,31 @@ class OptimizerStep : public Operation {
   }
 
   std::vector<int> mutates() const override {
-    std::vector<int> inputs{1};
+    std::vector<int> inputs;
+    if (advances_) {
+      inputs.push_back(1);
+    }
     for (size_t i = 0; i < groups() * count_; ++i) {
       if (i / count_ != 1) {  // all but the gradients
         inputs.push_back(static_cast<int>(first_parameter + i));
       }
     }
     return inputs;
+  }
+
+  // Small parameters stay together, in the last part.
+  std::vector<UpdatePart> parts(std::span<const ValueType> inputs) const override {
+    std::vector<size_t> together;
+    std::vector<UpdatePart> parts;
+    for (size_t i = 0; i < count_; ++i) {
+      if (inputs[first_parameter + i].bytes() < least_part_bytes || i == 0) {
+        together.push_back(i);
+      } else {
+        parts.push_back(part({i}, false));
+      }
+    }
+    parts.push_back(part(together, true));
+    return parts;
   }
 
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
@@ -91,13 +110,25 @@ class OptimizerStep : public Operation {
       return {[self = *this, offsets = optimizer_offsets(sizes)](const StepContext*, std::span<const AnyView> in, auto,
                                                                  std::byte*) {
         const double learning_rate = static_cast<double>(in[0].as<const T>().data[0]);
-        optimizer_update<T>(self.params_, learning_rate, in[1].as<double>(), offsets, self.tensors_of(in));
+        optimizer_update<T>(self.params_, learning_rate, in[1].as<double>(), offsets, self.tensors_of(in),
+                            self.advances_);
       }};
     });
   }
 
  private:
   static constexpr size_t first_parameter = 2;
+  static constexpr int64_t least_part_bytes = 1 << 16;
+
+  UpdatePart part(const std::vector<size_t>& parameters, bool advances) const {
+    std::vector<int> inputs{0, 1};
+    for (size_t group = 0; group < groups(); ++group) {
+      for (size_t i : parameters) {
+        inputs.push_back(static_cast<int>(first_parameter + group * count_ + i));
+      }
+    }
+    return {std::make_shared<OptimizerStep>(params_, parameters.size(), advances), inputs};
+  }
 
   OptimizerTensors tensors_of(std::span<const AnyView> in) const {
     const auto group = [&](size_t index) { return in.subspan(first_parameter + index * count_, count_); };
@@ -144,11 +175,11 @@ class OptimizerStep : public Operation {
       }
       std::ranges::copy(std::as_bytes(std::span(entries)), table);
     };
-    kernel.run = [params = params_, count = count_, launch = options.cuda->optimizer_update, packs, options](
-                     const StepContext*, std::span<const AnyView> in, auto, std::byte* workspace) {
+    kernel.run = [params = params_, count = count_, advances = advances_, launch = options.cuda->optimizer_update,
+                  packs, options](const StepContext*, std::span<const AnyView> in, auto, std::byte* workspace) {
       const std::span table(static_cast<const cuda::OptimizerEntry*>(in.back().data), count);
       launch(params, in[0].as<const float>().data, in[1].as<double>().data, table, packs, workspace, options.stream,
-             options.reference);
+             options.reference, advances);
     };
     return kernel;
   }
@@ -157,6 +188,7 @@ class OptimizerStep : public Operation {
 
   const OptimizerParams params_;
   const size_t count_;
+  const bool advances_;  // the last update of the step: counts it
 };
 
 void check_params(const OptimizerParams& params) {

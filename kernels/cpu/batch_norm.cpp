@@ -139,12 +139,26 @@ void batch_norm_inference(const BatchNormParams& params, Activation activation, 
   normalise(activation, x, running_mean.data, workspace.scale, beta.data, residual, y, channels);
 }
 
+template <class T>
+void batch_norm_again(Activation activation, View<const T> x, View<const T> gamma, View<const T> beta,
+                      View<const T> residual, View<const T> mean, View<const T> inverse_std, View<T> y,
+                      std::byte* memory) {
+  const int64_t channels = gamma.size();
+  Workspace<T> workspace(memory, channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    workspace.scale[c] = inverse_std.data[c] * gamma.data[c];
+  }
+  normalise(activation, x, mean.data, workspace.scale, beta.data, residual, y, channels);
+}
+
 #define FER_INSTANTIATE(T)                                                                                            \
   template int64_t batch_norm_workspace_bytes<T>(int64_t);                                                            \
   template void batch_norm_training(const BatchNormParams&, Activation, View<const T>, View<const T>, View<const T>,  \
                                     View<const T>, View<T>, View<T>, View<T>, View<T>, View<T>, std::byte*);          \
   template void batch_norm_inference(const BatchNormParams&, Activation, View<const T>, View<const T>, View<const T>, \
-                                     View<const T>, View<const T>, View<const T>, View<T>, std::byte*);
+                                     View<const T>, View<const T>, View<const T>, View<T>, std::byte*);               \
+  template void batch_norm_again(Activation, View<const T>, View<const T>, View<const T>, View<const T>,              \
+                                 View<const T>, View<const T>, View<T>, std::byte*);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(double)
 #undef FER_INSTANTIATE

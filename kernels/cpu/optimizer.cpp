@@ -68,19 +68,23 @@ std::vector<int64_t> optimizer_offsets(std::span<const int64_t> sizes) {
 
 template <class T>
 void optimizer_update(const OptimizerParams& params, double learning_rate, View<double> state,
-                      std::span<const int64_t> offsets, const OptimizerTensors& tensors) {
+                      std::span<const int64_t> offsets, const OptimizerTensors& tensors, bool advances) {
   const double step = state.data[0] + 1;
-  state.data[0] = step;
+  double product = state.data[1];
   with_optimizer_rule<T>(params, [&](auto type) {
     using Rule = typename decltype(type)::type;
-    const Rule rule(params, learning_rate, step, state.data[1]);
+    const Rule rule(params, learning_rate, step, product);
     for_each_element<T, Rule::first, Rule::second>(offsets, tensors, rule);
   });
+  if (advances) {
+    state.data[0] = step;
+    state.data[1] = product;
+  }
 }
 
 template void optimizer_update<float>(const OptimizerParams&, double, View<double>, std::span<const int64_t>,
-                                      const OptimizerTensors&);
+                                      const OptimizerTensors&, bool);
 template void optimizer_update<double>(const OptimizerParams&, double, View<double>, std::span<const int64_t>,
-                                       const OptimizerTensors&);
+                                       const OptimizerTensors&, bool);
 
 }  // namespace fer

@@ -101,9 +101,18 @@ __global__ void __launch_bounds__(channel_threads)
   normalise_rows(activation, rows, channels, channel, centre, scale, shift, x, residual, y);
 }
 
-template <int width, class T>
+// A channel's scale from what is kept of its spread.
+struct Inference {
+  float epsilon;
+  __device__ float operator()(float gamma, float var) const { return gamma / sqrtf(var + epsilon); }
+};
+struct Again {
+  __device__ float operator()(float gamma, float inverse_std) const { return inverse_std * gamma; }
+};
+
+template <int width, class T, class Scale>
 __global__ void __launch_bounds__(channel_threads)
-    inference_kernel(float epsilon, const float* gamma, const float* beta, const float* mean, const float* var,
+    normalise_kernel(Scale scale_of, const float* gamma, const float* beta, const float* mean, const float* spread,
                      Activation activation, int rows, int channels, const T* x, const T* residual, T* y) {
   const int channel = first_channel(width);
   if (channel >= channels) {
@@ -113,10 +122,23 @@ __global__ void __launch_bounds__(channel_threads)
 #pragma unroll
   for (int i = 0; i < width; ++i) {
     centre[i] = mean[channel + i];
-    scale[i] = gamma[channel + i] / sqrtf(var[channel + i] + epsilon);
+    scale[i] = scale_of(gamma[channel + i], spread[channel + i]);
     shift[i] = beta[channel + i];
   }
   normalise_rows(activation, rows, channels, channel, centre, scale, shift, x, residual, y);
+}
+
+template <class T, class Scale>
+void normalise(const char* name, Scale scale, Activation activation, View<const T> x, View<const float> gamma,
+               View<const float> beta, View<const T> residual, View<const float> mean, View<const float> spread,
+               View<T> y, Stream stream, bool reference) {
+  const int64_t channels = gamma.size(), rows = x.size() / channels;
+  const auto run = [&](auto width) {
+    launch(stream, channel_grid(name, rows, channels, width, apply_rows), normalise_kernel<width.value, T, Scale>,
+           scale, gamma.data, beta.data, mean.data, spread.data, activation, static_cast<int>(rows),
+           static_cast<int>(channels), x.data, residual.data, y.data);
+  };
+  with_width<T>(reference, channels, run, x.data, residual.data, y.data);
 }
 
 }  // namespace
@@ -157,14 +179,15 @@ void batch_norm_inference(const BatchNormParams& params, Activation activation, 
                           View<const float> gamma, View<const float> beta, View<const T> residual,
                           View<const float> running_mean, View<const float> running_var, View<T> y, Stream stream,
                           bool reference) {
-  const int64_t channels = gamma.size(), rows = x.size() / channels;
-  const auto run = [&](auto width) {
-    launch(stream, channel_grid("batch_norm_inference", rows, channels, width, apply_rows),
-           inference_kernel<width.value, T>, static_cast<float>(params.epsilon), gamma.data, beta.data,
-           running_mean.data, running_var.data, activation, static_cast<int>(rows), static_cast<int>(channels), x.data,
-           residual.data, y.data);
-  };
-  with_width<T>(reference, channels, run, x.data, residual.data, y.data);
+  normalise("batch_norm_inference", Inference{static_cast<float>(params.epsilon)}, activation, x, gamma, beta, residual,
+            running_mean, running_var, y, stream, reference);
+}
+
+template <class T>
+void batch_norm_again(Activation activation, View<const T> x, View<const float> gamma, View<const float> beta,
+                      View<const T> residual, View<const float> mean, View<const float> inverse_std, View<T> y,
+                      Stream stream, bool reference) {
+  normalise("batch_norm_again", Again{}, activation, x, gamma, beta, residual, mean, inverse_std, y, stream, reference);
 }
 
 #define FER_INSTANTIATE(T)                                                                                            \
@@ -173,7 +196,9 @@ void batch_norm_inference(const BatchNormParams& params, Activation activation, 
                                     View<float>, std::byte*, Stream, int, bool);                                      \
   template void batch_norm_inference(const BatchNormParams&, Activation, View<const T>, View<const float>,            \
                                      View<const float>, View<const T>, View<const float>, View<const float>, View<T>, \
-                                     Stream, bool);
+                                     Stream, bool);                                                                   \
+  template void batch_norm_again(Activation, View<const T>, View<const float>, View<const float>, View<const T>,      \
+                                 View<const float>, View<const float>, View<T>, Stream, bool);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(bf16)
 #undef FER_INSTANTIATE

@@ -29,6 +29,11 @@ void batch_norm_inference(const BatchNormParams& params, Activation activation, 
                           View<const float> running_mean, View<const float> running_var, View<T> y, Stream stream,
                           bool reference = false);
 
+template <class T>
+void batch_norm_again(Activation activation, View<const T> x, View<const float> gamma, View<const float> beta,
+                      View<const T> residual, View<const float> mean, View<const float> inverse_std, View<T> y,
+                      Stream stream, bool reference = false);
+
 // Two kernels: sums of parts of the rows; then every block adds up those of its channels and computes dx.
 template <class T>
 void batch_norm_training_backward(Activation activation, View<const T> dy, View<const T> x, View<const float> mean,

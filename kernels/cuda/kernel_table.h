@@ -28,8 +28,9 @@ namespace fer::cuda {
 // Launchers that are templates on the type of activations.
 #define FER_TYPED_LAUNCHERS(X)                                                                                         \
   X(activation_forward) X(activation_backward) X(augment_forward) X(batch_norm_training) X(batch_norm_inference)       \
-  X(batch_norm_training_backward) X(batch_norm_inference_backward) X(channel_sum) X(copy_channels) X(conv2d_forward)   \
-  X(conv2d_backward_data) X(conv2d_backward_weight) X(cross_entropy_forward) X(cross_entropy_backward)                 \
+  X(batch_norm_again) X(batch_norm_training_backward) X(batch_norm_inference_backward) X(channel_sum) X(copy_channels) \
+  X(conv2d_forward) X(conv2d_backward_data) X(conv2d_backward_weight) X(cross_entropy_forward)                         \
+  X(cross_entropy_backward)                                                                                            \
   X(softmax_forward) X(count_correct_labels) X(depthwise_forward) X(depthwise_backward_data)                           \
   X(depthwise_backward_weight) X(dropout_forward) X(add_forward) X(multiply_forward) X(scale_forward) X(sign_forward)  \
   X(clamp_forward) X(clamp_backward) X(sign_step) X(ball_step) X(sum_forward) X(fill) X(broadcast)                     \

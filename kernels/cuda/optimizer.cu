@@ -13,9 +13,15 @@ constexpr int64_t rule_bytes = 256;  // more than the largest rule has
 
 // What is the same for all elements of a step, computed once.
 template <class Rule>
-__global__ void prepare_kernel(OptimizerParams params, const float* learning_rate, double* state, Rule* rule) {
-  state[0] += 1;
-  *rule = Rule(params, *learning_rate, state[0], state[1]);
+__global__ void prepare_kernel(OptimizerParams params, const float* learning_rate, double* state, bool advances,
+                               Rule* rule) {
+  const double step = state[0] + 1;
+  double product = state[1];
+  *rule = Rule(params, *learning_rate, step, product);
+  if (advances) {
+    state[0] = step;
+    state[1] = product;
+  }
 }
 
 // The entry that pack `number` is of: the last that does not begin after it.
@@ -140,12 +146,13 @@ int64_t optimizer_workspace_bytes() { return rule_bytes; }
 
 void optimizer_update(const OptimizerParams& params, const float* learning_rate, double* state,
                       std::span<const OptimizerEntry> entries, int64_t packs, std::byte* workspace, Stream stream,
-                      bool reference) {
+                      bool reference, bool advances) {
   with_optimizer_rule<float>(params, [&](auto type) {
     using Rule = typename decltype(type)::type;
     Rule* const rule = reinterpret_cast<Rule*>(workspace);
     static_assert(sizeof(Rule) <= rule_bytes);
-    launch(stream, {"optimizer_prepare", dim3(1), dim3(1)}, prepare_kernel<Rule>, params, learning_rate, state, rule);
+    launch(stream, {"optimizer_prepare", dim3(1), dim3(1)}, prepare_kernel<Rule>, params, learning_rate, state,
+           advances, rule);
     launch(stream, grid_of("optimizer", packs), update_kernel<Rule>, entries.data(), static_cast<int>(entries.size()),
            packs, reference, rule);
   });

@@ -31,12 +31,12 @@ inline namespace FER_CUDA_BUILD {
 // Numbers the groups of elements that one thread updates, through all entries; returns how many there are.
 int64_t number_packs(std::span<OptimizerEntry> entries);
 
-// One step. In device memory: learning_rate; state [2] as the CPU's; `entries`, numbered, `packs` groups in all.
-// `workspace`: optimizer_workspace_bytes(). `reference`: one element at a time.
+// One step. In device memory: learning_rate; state [2] and `advances` as the CPU's; `entries`, numbered, `packs` groups
+// in all. `workspace`: optimizer_workspace_bytes(). `reference`: one element at a time.
 int64_t optimizer_workspace_bytes();
 void optimizer_update(const OptimizerParams& params, const float* learning_rate, double* state,
                       std::span<const OptimizerEntry> entries, int64_t packs, std::byte* workspace, Stream stream,
-                      bool reference = false);
+                      bool reference = false, bool advances = true);
 
 // Brings the entries' bf16 copies up to date.
 void copy_parameters(std::span<const OptimizerEntry> entries, int64_t packs, Stream stream, bool reference = false);

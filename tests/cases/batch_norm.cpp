@@ -53,8 +53,14 @@ static const AddCases added = [] {
                      fused<BatchNormTraining>(activation, true)});
     cases.push_back({"batch_norm/inference_residual_" + name, inputs_for({2, 5, 5, 9}, true),
                      fused<BatchNormInference>(activation, true)});
-    for (size_t i = cases.size() - 2; i < cases.size(); ++i) {
-      cases[i].gradient_check = false;  // made by fusion only, after gradients
+    for (const bool residual : {false, true}) {
+      cases.push_back({"batch_norm/again_" + std::string(residual ? "residual_" : "") + name,
+                       inputs_for({2, 5, 5, 9}, residual), [=](auto in) {
+                         return in[0].graph().apply(std::make_shared<BatchNormAgain>(activation, residual), in).front();
+                       }});
+    }
+    for (size_t i = cases.size() - 4; i < cases.size(); ++i) {
+      cases[i].gradient_check = false;  // made by the planner only, after gradients
     }
   }
   // A mean two hundred times the spread.

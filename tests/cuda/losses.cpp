@@ -84,9 +84,10 @@ void add_optimizer(const std::string& name, const OptimizerParams& params, doubl
       }
       const auto rate = trial.copy_of<float>({}, {static_cast<float>(learning_rate)});
       const auto state = trial.updated<double>({2}, 0, 0);
-      for (int step = 0; step < 2; ++step) {
+      const auto updates = {true, false, true};  // whether state advances
+      for (bool advances : updates) {
         optimizer_update<double>(params, *rate.host.data, state.host, optimizer_offsets(sizes),
-                                 {parameters, gradients, first, second});
+                                 {parameters, gradients, first, second}, advances);
       }
       for (size_t i = 0; i < sizes.size(); ++i) {
         std::copy_n(static_cast<const double*>(parameters[i].data), sizes[i], copies[i].host.data);
@@ -95,9 +96,9 @@ void add_optimizer(const std::string& name, const OptimizerParams& params, doubl
       const auto on_device = table_of(trial, entries);
       std::byte* const workspace = trial.workspace(cuda::optimizer_workspace_bytes());
       trial.run([&](cuda::Stream s) {
-        for (int step = 0; step < 2; ++step) {
-          cuda::optimizer_update(params, rate.device.data, state.device.data, on_device, packs, workspace, s,
-                                 reference);
+        for (bool advances : updates) {
+          cuda::optimizer_update(params, rate.device.data, state.device.data, on_device, packs, workspace, s, reference,
+                                 advances);
         }
       });
     });

@@ -185,13 +185,15 @@ const Training trainings[] = {{"cnn_2block", 16, 2, "sgd", 1e-2},
 // where values lie.
 void check_half_precision(const Training& training) {
   CAPTURE(training.model);
-  PlanOptions half, unshared;
-  half.kernels.precision = unshared.kernels.precision = Precision::bf16;
+  PlanOptions half, unshared, limited;
+  half.kernels.precision = unshared.kernels.precision = limited.kernels.precision = Precision::bf16;
   unshared.share = false;
+  limited.memory_limit = 1;
   const auto before = first_variables(training);
   const Stepped exact = run_steps(training, DType::f32, Device::cuda, 1, before);
   const Stepped halved = run_steps(training, DType::f32, Device::cuda, 1, before, half);
   const Stepped again = run_steps(training, DType::f32, Device::cuda, 1, before, unshared);
+  const Stepped tight = run_steps(training, DType::f32, Device::cuda, 1, before, limited);
   const double logits = relative_difference(halved.outputs.at("logits"), exact.outputs.at("logits"));
   INFO("logits differ by ", logits);
   CHECK(logits < 0.05);
@@ -200,6 +202,7 @@ void check_half_precision(const Training& training) {
   for (const auto& [name, first] : before) {
     const Tensor& tensor = exact.variables.at(name);
     CHECK(same_bits(halved.variables.at(name), again.variables.at(name)));
+    CHECK(same_bits(halved.variables.at(name), tight.variables.at(name)));
     for (int64_t i = 0; i < tensor.size(); ++i) {
       const double start = first.data<double>()[i], end = tensor.data<double>()[i];
       const double other = halved.variables.at(name).data<double>()[i];
@@ -302,11 +305,12 @@ TEST_CASE("cuda executor: a depthwise convolution leaves the statistics of its b
 
 TEST_CASE("cuda executor: shared memory or not, recorded or not, the same bits") {
   const EmulatedGpu emulated;
-  PlanOptions unshared, fenced;
+  PlanOptions unshared, fenced, limited;
   unshared.share = false;
-  fenced.guard = true;  // never recorded
+  fenced.guard = true;       // never recorded
+  limited.memory_limit = 1;  // everything that can be is made again
   const Trained planned = train(trainings[1], Device::cuda, 3);
-  for (const PlanOptions& options : {unshared, fenced}) {
+  for (const PlanOptions& options : {unshared, fenced, limited}) {
     const Trained other = train(trainings[1], Device::cuda, 3, options);
     CHECK(other.losses == planned.losses);
     for (const auto& variable : planned.variables) {
