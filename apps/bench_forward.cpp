@@ -4,8 +4,7 @@
 
 #include "analysis/machine.h"
 #include "apps/bench.h"
-#include "layers/network.h"
-#include "models/model.h"
+#include "apps/common.h"
 #include "tensor/parallel.h"
 
 namespace fer {

@@ -14,7 +14,6 @@ import sys
 
 from measurements import (
     FER,
-    HERE,
     LIMIT,
     TORCH_STEP,
     find_networks,
