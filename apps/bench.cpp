@@ -169,6 +169,7 @@ void add_bench_command(CLI::App& program) {
   command->add_flag("--layers", bench.layers, "the time of every operation too");
   command->add_flag("--json", bench.json, "one JSON object on standard output");
   command->callback([] { bench.run(); });
+  add_bench_forward_command(*group);
   add_bench_attack_command(*group);
 }
 

@@ -1,6 +1,7 @@
 // The parts of fer bench.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "apps/commands.h"
@@ -9,6 +10,21 @@ namespace fer {
 
 double median(std::vector<double> values);
 
+// Seconds of each repeat of run(), after `warm_up` that are not counted.
+template <class Run>
+std::vector<double> time_repeats(int64_t warm_up, int64_t repeats, Run run) {
+  std::vector<double> seconds;
+  for (int64_t repeat = -warm_up; repeat < repeats; ++repeat) {
+    const auto start = std::chrono::steady_clock::now();
+    run();
+    if (repeat >= 0) {
+      seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+  }
+  return seconds;
+}
+
 void add_bench_attack_command(CLI::App& bench);
+void add_bench_forward_command(CLI::App& bench);
 
 }  // namespace fer

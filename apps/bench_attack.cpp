@@ -1,6 +1,5 @@
 // fer bench attack
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 
 #include "analysis/machine.h"
@@ -49,10 +48,10 @@ struct BenchAttack {
     const Tensor batch = faces(options.batch), few = faces(images);
     Fgsm fgsm(network, image, {eps}, options.batch);
     const Tensor batch_labels = predicted(network, image, batch), few_labels = predicted(network, image, few);
-    std::vector<double> fgsm_seconds = time([&] { fgsm.attack(batch, batch_labels); });
+    std::vector<double> fgsm_seconds = time_repeats(1, repeats, [&] { fgsm.attack(batch, batch_labels); });
     PixelAttack pixels(network, image, pixel);
     int64_t queries = 0;
-    std::vector<double> pixel_seconds = time([&] {
+    std::vector<double> pixel_seconds = time_repeats(1, repeats, [&] {
       const AttackResult result = pixels.attack(few, few_labels);
       queries = 0;
       for (int64_t q : result.queries) {
@@ -100,20 +99,6 @@ struct BenchAttack {
       labels.data<int32_t>()[i] = static_cast<int32_t>(std::max_element(row, row + classes) - row);
     }
     return labels;
-  }
-
-  // Seconds of each repeat, after one that is not counted.
-  template <class Run>
-  std::vector<double> time(Run run) const {
-    std::vector<double> seconds;
-    for (int64_t repeat = -1; repeat < repeats; ++repeat) {
-      const auto start = std::chrono::steady_clock::now();
-      run();
-      if (repeat >= 0) {
-        seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-      }
-    }
-    return seconds;
   }
 };
 

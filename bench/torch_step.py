@@ -2,15 +2,17 @@
 """Times a training step of one network in PyTorch, in a process of its own; one JSON object on standard output.
 
     torch_step.py --model resnet50 --channels 3 --size 48 --batch 128 --precision tf32 --mode graph
+    torch_step.py --model resnet50 --channels 3 --size 48 --batch 64 --device cpu --forward --mode frozen
     torch_step.py --peaks        # what the device computes and copies a second: the roofline
 
-A step is forward, loss, backward and Adam. Its images already lie on the device as floats, in the wanted order. Steps
-follow each other without waiting for the GPU; what is timed is from the end of one to the end of the next.
+A step is forward, loss, backward and Adam; with --forward, the network's output in evaluation mode. Its images already
+lie on the device as floats, in the wanted order. Steps follow each other without waiting for the GPU; what is timed is
+from the end of one to the end of the next. frozen is TorchScript with its batch-norms folded into the convolutions,
+optimized the same in oneDNN's own layouts.
 """
 
 import argparse
 import json
-import math
 import statistics
 import tempfile
 import time
@@ -20,6 +22,7 @@ import torch.nn.functional as F
 from torch_networks import CLASSES, NETWORKS
 
 MODES = ("eager", "channels_last", "graph", "compile")
+FORWARD_MODES = ("eager", "channels_last", "frozen", "frozen_channels_last", "optimized")
 
 
 def set_precision(precision):
@@ -57,6 +60,16 @@ def make_step(network, images, labels, options):
         return loss.detach()
 
     return captured(step, optimizer) if options.mode == "graph" else step
+
+
+def make_forward(network, images, mode):
+    """A function that returns the output of a network in evaluation mode."""
+    with torch.no_grad():
+        if mode not in ("eager", "channels_last"):
+            network = torch.jit.freeze(torch.jit.trace(network, images))
+        if mode == "optimized":
+            network = torch.jit.optimize_for_inference(network)
+    return torch.inference_mode()(lambda: network(images))
 
 
 def captured(step, optimizer):
@@ -125,6 +138,11 @@ def kernels_of(step):
         return None
 
 
+def peak_resident_bytes():
+    with open("/proc/self/status", encoding="utf-8") as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+
+
 def measure(options):
     device = options.device
     set_precision(options.precision)
@@ -134,14 +152,19 @@ def measure(options):
     parameters = sum(p.numel() for p in network.parameters())
     if options.parameters not in (None, parameters):
         raise SystemExit(f"{options.model}: {parameters} parameters, but {options.parameters} were expected")
-    order = torch.contiguous_format if options.mode == "eager" else torch.channels_last
-    network = network.to(device, memory_format=order).train()
+    nchw = options.mode in ("eager", "frozen", "optimized")
+    order = torch.contiguous_format if nchw else torch.channels_last
+    network = network.to(device, memory_format=order).train(not options.forward)
     images = torch.rand(options.batch, options.channels, options.size, options.size)
     images = images.to(device).contiguous(memory_format=order)
     labels = torch.randint(CLASSES, (options.batch,)).to(device)
 
     started = time.perf_counter()
-    step = make_step(network, images, labels, options)
+    if options.forward:
+        step = make_forward(network, images, options.mode)
+        del network  # of which a frozen one is a copy
+    else:
+        step = make_step(network, images, labels, options)
     for _ in range(options.warm_up):
         step()
     wait(device)
@@ -151,9 +174,9 @@ def measure(options):
     estimate = statistics.median(step_times(step, 3, device))
     count = max(options.least, min(300, int(1e3 * options.seconds / estimate)))
     times = step_times(step, count, device)
-    loss = step().item()
-    if not math.isfinite(loss):
-        raise SystemExit(f"{options.model}: the loss became {loss}")
+    loss = step()
+    if not loss.isfinite().all():
+        raise SystemExit(f"{options.model}: the {'output' if options.forward else 'loss'} is not finite")
     median = statistics.median(times)
     result = {
         "median_ms": median,
@@ -162,9 +185,12 @@ def measure(options):
         "repeats": count,
         "images_per_s": 1e3 * options.batch / median,
         "parameters": parameters,
-        "loss": loss,
         "preparation_s": prepared,
+        "threads": torch.get_num_threads(),
+        "peak_rss_bytes": peak_resident_bytes(),
     }
+    if not options.forward:
+        result["loss"] = loss.item()
     if device == "cuda":
         free, total = torch.cuda.mem_get_info()
         result |= {
@@ -203,19 +229,24 @@ def peaks(device):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: to try this program")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="where it runs")
     parser.add_argument("--peaks", action="store_true")
     parser.add_argument("--model", choices=NETWORKS)
     parser.add_argument("--channels", type=int)
     parser.add_argument("--size", type=int)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--precision", choices=("fp32", "tf32", "bf16"), default="fp32")
-    parser.add_argument("--mode", choices=MODES, default="channels_last")
+    parser.add_argument("--mode", choices=dict.fromkeys(MODES + FORWARD_MODES), default="channels_last")
+    parser.add_argument("--forward", action="store_true", help="evaluation mode, and no more than the forward pass")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
     parser.add_argument("--parameters", type=int, help="how many the network must have")
     parser.add_argument("--warm-up", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="measured, about")
     parser.add_argument("--least", type=int, default=15, help="steps measured at least")
     options = parser.parse_args()
+    if options.mode not in (FORWARD_MODES if options.forward else MODES):
+        parser.error(f"--mode {options.mode} is not for {'a forward pass' if options.forward else 'training'}")
+    torch.set_num_threads(options.threads)
     print(json.dumps(peaks(options.device) if options.peaks else measure(options)))
 
 

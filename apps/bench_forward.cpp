@@ -1,0 +1,104 @@
+// fer bench forward
+#include <algorithm>
+#include <iostream>
+
+#include "analysis/machine.h"
+#include "apps/bench.h"
+#include "apps/common.h"
+#include "tensor/parallel.h"
+
+namespace fer {
+
+namespace {
+
+// From u8 images to probabilities, by the very classifier of fer eval and fer predict.
+struct BenchForward {
+  TrainOptions options;
+  StepOptions step;
+  int64_t classes = 7, repeats = 15, warm_up = 3;
+  bool json = false;
+
+  void run() {
+    const Device device = step.apply(options);
+    const Precision precision = parse_precision(step.precision);
+    options.data = "none";
+    options.check();
+    if (repeats < 1 || warm_up < 0) {
+      fail("--repeats must be at least 1 and --warm-up zero or more");
+    }
+    if (!step.memory_limit.empty()) {
+      fail("--memory-limit is for training steps; a forward pass keeps nothing that could be computed again");
+    }
+    if (device == Device::null) {
+      fail("--device null runs nothing; use fer plan");
+    }
+    const ModelOptions model = model_options(options, classes);
+    const Network network = make_network(options.model, model, options.seed, device, precision);
+    const Shape image{model.size, model.size, model.channels};
+    Tensor images(DType::u8, {options.batch, image[0], image[1], image[2]});
+    RandomSequence random(Philox(options.seed, 0));
+    for (uint8_t& pixel : images.as<uint8_t>()) {
+      pixel = static_cast<uint8_t>(random.below(256));
+    }
+    Classifier classifier(network, image, DType::u8, options.batch);
+    step.announce(device);
+    std::vector<double> times = time_repeats(warm_up, repeats, [&] { classifier.probabilities(images); });
+    for (double& time : times) {
+      time *= 1e3;
+    }
+    // Before the machine is measured: its buffers are not the network's.
+    const int64_t resident = peak_resident_bytes();
+    const MachineLimits limits = measure_limits(device, precision);
+    const Plan& plan = classifier.plan();
+    const double typical = median(times);
+    const auto flops = static_cast<double>(plan.total_cost().flops);
+    const nlohmann::json result = {
+        {"model", options.model},
+        {"batch", options.batch},
+        {"parameters", count_parameters(options.model, model).total},
+        {"median_ms", typical},
+        {"min_ms", *std::min_element(times.begin(), times.end())},
+        {"max_ms", *std::max_element(times.begin(), times.end())},
+        {"repeats", repeats},
+        {"images_per_s", 1e3 * static_cast<double>(options.batch) / typical},
+        {"flops", plan.total_cost().flops},
+        {"peak_flops_per_s", limits.flops_per_second},
+        {"flop_rate_fraction_of_peak", flops / (1e-3 * typical) / limits.flops_per_second},
+        {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
+        {"peak_rss_bytes", resident},
+        {"device", std::string(name_of(device))},
+        {"precision", step.precision},
+        {"threads", thread_count()},
+        {"seed", options.seed},
+        {"machine", machine_description()},
+    };
+    json ? static_cast<void>(std::cout << result.dump(1) << "\n") : print(result);
+  }
+
+  static void print(const nlohmann::json& r) {
+    const auto number = [&](const char* key) { return r[key].get<double>(); };
+    std::printf("%s, batch %ld, %ld threads: median %.1f ms (%.1f to %.1f) a forward pass, %.1f images/s\n",
+                r["model"].get<std::string>().c_str(), r["batch"].get<int64_t>(), r["threads"].get<int64_t>(),
+                number("median_ms"), number("min_ms"), number("max_ms"), number("images_per_s"));
+    std::printf("%.1f GFLOP a pass, %.0f%% of the measured peak of %.0f GFLOP/s\n", number("flops") / 1e9,
+                100 * number("flop_rate_fraction_of_peak"), number("peak_flops_per_s") / 1e9);
+    std::printf("memory: planned peak %s, peak resident %s\n", format_bytes(number("planned_peak_bytes")).c_str(),
+                format_bytes(number("peak_rss_bytes")).c_str());
+  }
+};
+
+}  // namespace
+
+void add_bench_forward_command(CLI::App& bench) {
+  CLI::App* command = bench.add_subcommand("forward", "time and memory of a forward pass, as fer eval runs it");
+  static BenchForward forward;
+  command->add_option("--model", forward.options.model, "the network (see fer models)")->capture_default_str();
+  forward.step.add_to(*command, forward.options);
+  command->add_option("--classes", forward.classes, "outputs of the network")->capture_default_str();
+  command->add_option("--repeats", forward.repeats, "passes measured")->capture_default_str();
+  command->add_option("--warm-up", forward.warm_up, "passes before them")->capture_default_str();
+  command->add_flag("--json", forward.json, "one JSON object on standard output");
+  command->callback([] { forward.run(); });
+}
+
+}  // namespace fer
