@@ -9,6 +9,13 @@
 
 namespace fer {
 
+namespace {
+
+// The share of memory that a share of time has to save.
+constexpr double least_worth = 5;
+
+}  // namespace
+
 // Builds a Plan in stages; each stage reads what the ones before it wrote.
 class Planner {
  public:
@@ -29,7 +36,7 @@ class Planner {
   Plan build() {
     prepare_kernels();
     place();
-    if (options_.memory_limit > 0 && plan_.peak_bytes_ > options_.memory_limit) {
+    if (options_.share && (options_.recompute > 0 || is_above_limit())) {
       reduce();
     }
     return std::move(plan_);
@@ -64,15 +71,27 @@ class Planner {
     }
   }
 
-  // The limit is on bytes as they are placed, which may leave gaps: by as much the sums of what lives have to be lower.
+  bool is_above_limit() const { return options_.memory_limit > 0 && plan_.peak_bytes_ > options_.memory_limit; }
+
   void reduce() {
+    const Plan whole = plan_;
+    const std::vector<ValueRecord> values = program_.values;
+    const double price = price_of(whole.total_cost());
     Recomputation recomputation(plan_.nodes_, program_.values, plan_.outputs_,
                                 [this](PlannedNode& node) { prepare(node); });
+    recomputation.reduce_to(0, options_.recompute * price);
+    place();
+    // The limit is on bytes as they are placed, which may leave gaps: by as much the sums of what lives must be lower.
     int64_t target = options_.memory_limit;
-    for (bool reduced = true; reduced && plan_.peak_bytes_ > options_.memory_limit;) {
+    for (bool reduced = true; reduced && is_above_limit();) {
       reduced = recomputation.reduce_to(target);
       place();
       target -= plan_.peak_bytes_ - options_.memory_limit;
+    }
+    const double left = static_cast<double>(plan_.peak_bytes_) / static_cast<double>(whole.peak_bytes_);
+    if (options_.memory_limit == 0 && 1 - left < least_worth * recomputation.spent() / price) {
+      plan_ = whole;
+      program_.values = values;
     }
   }
 

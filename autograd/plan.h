@@ -14,9 +14,11 @@ struct PlanOptions {
   bool fuse = true;
   bool share = true;     // values that never live at once share bytes; false gives each its own, the planner's oracle
   bool in_place = true;  // elementwise results take over the bytes of an input that dies there
-  // Results are made again, and parameters updated one by one, where peak_bytes() would be more than this; 0: no limit.
-  // A plan that is above it nevertheless is the smallest that was found.
+  // Results may be made again, and parameters updated one by one, to save memory: as far as peak_bytes() is more than
+  // memory_limit (0: no limit), and as far as that takes no more than this share of the estimated time of the plan.
+  // A plan that is above the limit nevertheless is the smallest that was found.
   int64_t memory_limit = 0;
+  double recompute = 0;
   bool guard = false;  // 64 bytes of fence on both sides of every value, which the executor checks (tests)
   PrepareOptions kernels;
 };

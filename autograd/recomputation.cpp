@@ -8,13 +8,7 @@
 
 namespace fer {
 
-namespace {
-
-// What an operation costs, in bytes: those it moves, and its arithmetic at the 8 operations a byte that today's
-// processors and GPUs are made for.
-double price(const Cost& cost) { return static_cast<double>(cost.bytes) + static_cast<double>(cost.flops) / 8; }
-
-}  // namespace
+double price_of(const Cost& cost) { return static_cast<double>(cost.bytes) + static_cast<double>(cost.flops) / 8; }
 
 Recomputation::Recomputation(std::vector<PlannedNode>& nodes, std::vector<ValueRecord>& values,
                              std::span<const int> outputs, std::function<void(PlannedNode&)> prepare)
@@ -108,7 +102,7 @@ void Recomputation::survey() {
   }
 }
 
-bool Recomputation::reduce_to(int64_t bytes) {
+bool Recomputation::reduce_to(int64_t bytes, double budget) {
   const size_t most_nodes = 4 * nodes_.size();  // nobody wants more; and nothing goes on for ever
   while (true) {
     survey();
@@ -116,15 +110,16 @@ bool Recomputation::reduce_to(int64_t bytes) {
     if (live_[static_cast<size_t>(peak)] <= bytes) {
       return true;
     }
-    const Choice best = nodes_.size() < most_nodes ? best_choice(peak) : Choice{};
+    const Choice best = nodes_.size() < most_nodes ? best_choice(peak, budget - spent_) : Choice{};
     if (best.value < 0) {
       return false;
     }
     apply(best);
+    spent_ += best.chain.price;
   }
 }
 
-Recomputation::Choice Recomputation::best_choice(int peak) const {
+Recomputation::Choice Recomputation::best_choice(int peak, double budget) const {
   Choice best;
   for (int value = 0; value < lifetimes_.value_count(); ++value) {
     const Storage& storage = lifetimes_.of(value);
@@ -132,7 +127,7 @@ Recomputation::Choice Recomputation::best_choice(int peak) const {
         values_[static_cast<size_t>(value)].kind == ValueKind::result && storage.first < peak && storage.last > peak &&
         storage.last < static_cast<int>(nodes_.size())) {
       Choice other = choice(value, peak);
-      if (other.gain > best.gain) {
+      if (other.gain > best.gain && other.chain.price <= budget) {
         best = std::move(other);
       }
     }
@@ -152,7 +147,7 @@ Recomputation::Choice Recomputation::choice(int value, int peak) const {
   const Chain& chain = result.chain;
   const int64_t bytes = lifetimes_.of(value).bytes;
   if (chain.possible && live_[static_cast<size_t>(*next)] + chain.bytes - bytes < live_[static_cast<size_t>(peak)]) {
-    result.gain = static_cast<double>(bytes) * (*next - before) / (chain.cost + 1);
+    result.gain = static_cast<double>(bytes) * (*next - before) / (chain.price + 1);
   }
   return result;
 }
@@ -231,7 +226,7 @@ void Recomputation::need(int value, int dropped, int until, Chain& chain) const 
     need(input, dropped, until, chain);
   }
   if (!again.operation->is_view()) {
-    chain.cost += price(cost);
+    chain.price += price_of(cost);
     for (const ValueType& type : types_of(step.outputs, values_)) {
       chain.bytes += round_up(type.bytes(), memory_alignment);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <span>
 #include <vector>
@@ -9,6 +10,10 @@
 #include "autograd/lifetimes.h"
 
 namespace fer {
+
+// What an operation takes, in bytes: those it moves, and its arithmetic at the 8 operations a byte that today's
+// processors and GPUs are made for.
+double price_of(const Cost& cost);
 
 // Rewrites the nodes of a plan. Every result stays the same to the bit: what is made again is made by the same kernels
 // from the same numbers.
@@ -19,9 +24,12 @@ class Recomputation {
   Recomputation(std::vector<PlannedNode>& nodes, std::vector<ValueRecord>& values, std::span<const int> outputs,
                 std::function<void(PlannedNode&)> prepare);
 
-  // Makes results again, those first that free the most bytes for the longest time at the least cost, until the
-  // largest sum of what lives at once is no more than `bytes`; false when nothing more can be gained.
-  bool reduce_to(int64_t bytes);
+  // Makes results again, those first that free the most bytes for the longest time at the least price, until the
+  // largest sum of what lives at once is no more than `bytes`; false when nothing more can be gained, or not without
+  // that spent() is more than `budget`.
+  bool reduce_to(int64_t bytes, double budget = std::numeric_limits<double>::infinity());
+  // The price of all that is made again.
+  double spent() const { return spent_; }
 
  private:
   // A node that runs again, in terms of the values it was recorded with.
@@ -34,7 +42,7 @@ class Recomputation {
   struct Chain {
     std::vector<Step> steps;
     std::map<int, int> stand_ins;  // for values that live no more, copies of them that do
-    double cost = 0;
+    double price = 0;
     int64_t bytes = 0;  // of everything that the steps write
     bool possible = true;
   };
@@ -48,7 +56,7 @@ class Recomputation {
 
   void divide_updates();
   void survey();
-  Choice best_choice(int peak) const;
+  Choice best_choice(int peak, double budget) const;
   Choice choice(int value, int peak) const;
   Chain chain_for(int value, int until) const;
   void need(int value, int dropped, int until, Chain& chain) const;
@@ -62,6 +70,7 @@ class Recomputation {
   std::vector<ValueRecord>& values_;
   const std::span<const int> outputs_;
   const std::function<void(PlannedNode&)> prepare_;
+  double spent_ = 0;
   std::vector<int> originals_;              // of each value, itself or the one it is a copy of
   std::map<int, std::vector<int>> copies_;  // of an original
 

@@ -8,6 +8,7 @@ namespace fer {
 namespace {
 
 constexpr int64_t steps_ahead = 32;     // that a GPU is given before it is waited for
+constexpr double recomputed = 0.03;     // of a step's estimated time, at most, to save memory
 constexpr int64_t measured_every = 64;  // steps, of those that a GPU spends on attacks
 
 // The largest batch below options.batch, and of two or more, whose step needs no more than `room` bytes for its values;
@@ -75,6 +76,7 @@ TrainingStep::TrainingStep(const TrainOptions& options, const Network& network, 
   const Value update = optimizer_step(optimizer_params(options), learning_rate_, parameters, slopes);
 
   PlanOptions device_options = network.planned(plan_options);
+  device_options.recompute = recomputed;
   const std::vector results{loss_, correct_, update};
   Plan plan = make_plan(graph_, results, device_options);
   if (options.memory_limit > 0 && plan.peak_bytes() + plan.variable_bytes() > options.memory_limit) {
