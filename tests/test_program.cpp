@@ -780,6 +780,35 @@ TEST_CASE("program: models --json has the known totals of parameters") {
   CHECK(found == totals.size());
 }
 
+TEST_CASE("program: the layers of a step add up to it, and are drawn") {
+  const TemporaryFolder folder;
+  const std::string page = folder / "step.html", planned = folder / "plan.html";
+  const Words step = {"--batch", "4", "--size", "32", "--threads", "1", "--json"};
+  const nlohmann::json bench = run_json(Words{"bench", "step", "--model", "mobilenet_v2", "--device", "cpu",
+                                              "--repeats", "5", "--layers", "--page", page} +
+                                        step);
+  CHECK(bench.at("bench") == "step");
+  const double share = bench.at("layers_share_of_step");
+  CHECK(share > 0.97);
+  CHECK(share <= 1.0);
+  double ms = 0;
+  for (const auto& layer : bench.at("layers")) {
+    check_names(layer, {"ms", "ms_spread", "flops", "bytes", "output_bytes", "offset", "lifetime", "workspace_bytes"});
+    ms += layer.at("ms").get<double>();
+  }
+  const double phases = bench.at("forward_ms").get<double>() + bench.at("backward_ms").get<double>() +
+                        bench.at("optimizer_ms").get<double>();
+  CHECK(ms == doctest::Approx(phases));
+  check_names(bench, {"median_ms_spread", "images_per_s_spread", "node_timing_overhead", "arena"});
+  CHECK(holds(read_file(page), "mobilenet_v2: what a training step costs", "features.18.0"));
+
+  const nlohmann::json plan =
+      run_json(Words{"plan", "mobilenet_v2", "--gflops", "100", "--gbs", "10", "--page", planned} + step);
+  CHECK(plan.at("arena") == bench.at("arena"));
+  CHECK(holds(read_file(planned), "mobilenet_v2: what a training step would cost", "100 GFLOP/s and 10 GB/s"));
+  check_fails({"plan", "cnn_1block", "--gflops", "1", "--gbs", "1", "--page", folder / "none" / "page.html"}, "none");
+}
+
 TEST_CASE("program: plan prices the step that bench runs, and the process stays within it") {
   struct Case {
     std::string model, batch, threads;
