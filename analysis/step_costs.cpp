@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <sstream>
 #include <tuple>
 
 namespace fer {
@@ -131,6 +132,48 @@ nlohmann::json layers_json(const Plan& plan, const MachineLimits& limits, const 
     layers.push_back(std::move(layer));
   }
   return layers;
+}
+
+nlohmann::json operations_json(const Plan& plan, const MachineLimits& limits, const NodeTimes& times) {
+  const auto types_of = [&](const std::vector<int>& values) {
+    std::vector<std::string> types;
+    for (int value : values) {
+      std::ostringstream text;
+      text << plan.values()[static_cast<size_t>(value)].type;
+      types.push_back(text.str());
+    }
+    return types;
+  };
+  using Kind = std::tuple<std::string, std::vector<std::string>, std::vector<std::string>, std::string>;
+  std::map<Kind, std::vector<size_t>> kinds;
+  for (size_t i = 0; i < plan.nodes().size(); ++i) {
+    const PlannedNode& node = plan.nodes()[i];
+    if (node.kernel.run) {
+      kinds[{node.operation->name(), types_of(node.inputs), types_of(node.outputs), node.kernel.algorithm}].push_back(
+          i);
+    }
+  }
+  std::vector<nlohmann::json> rows;
+  for (const auto& [kind, nodes] : kinds) {
+    const PlannedNode& node = plan.nodes()[nodes[0]];
+    const auto& [operation, inputs, outputs, algorithm] = kind;
+    const Spread all = times.of(nodes);
+    nlohmann::json row = {{"operation", operation},
+                          {"inputs", inputs},
+                          {"outputs", outputs},
+                          {"algorithm", algorithm},
+                          {"count", nodes.size()},
+                          {"flops", node.cost.flops},
+                          {"bytes", node.cost.bytes},
+                          {"workspace_bytes", node.kernel.workspace_bytes},
+                          {"roofline_us", 1e6 * limits.least_seconds(node.cost)},
+                          {"total_ms", 1e3 * all.value}};
+    put_rates(row, node.cost, scaled(all, 1 / static_cast<double>(nodes.size())), limits);
+    rows.push_back(std::move(row));
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a["total_ms"] > b["total_ms"]; });
+  return rows;
 }
 
 nlohmann::json arena_json(const Plan& plan) {

@@ -59,6 +59,11 @@ std::string name_of(Phase phase);
 // before the first), roofline_us; with `times` what put_rates() adds.
 nlohmann::json layers_json(const Plan& plan, const MachineLimits& limits, const NodeTimes* times = nullptr);
 
+// An object for each operation with its types, however often the plan has it, the longest first: operation, inputs and
+// outputs (types), algorithm, count, workspace_bytes, total_ms; flops, bytes, roofline_us and what put_rates() adds of
+// one of them.
+nlohmann::json operations_json(const Plan& plan, const MachineLimits& limits, const NodeTimes& times);
+
 // An object for each place of the arena, as long as it is taken: name, phase, offset, bytes, lifetime. Values that
 // stand in one place (reshaped, or written over their input) are one object; a kernel's workspace is one too.
 nlohmann::json arena_json(const Plan& plan);

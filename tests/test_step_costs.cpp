@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "analysis/cost_page.h"
+#include "analysis/single_operation.h"
 #include "analysis/step_costs.h"
 #include "autograd/ops.h"
 #include "tests/device.h"
@@ -141,6 +142,36 @@ TEST_CASE("arena map: what is there at one time lies apart, and inside the arena
   };
   CHECK(named("images"));
   CHECK(named("weight"));
+}
+
+TEST_CASE("single operation: each runs, with its gradients") {
+  for (const std::string& name : operation_names()) {
+    CAPTURE(name);
+    const bool rows = name == "linear" || name == "cross_entropy" || name == "softmax";
+    SingleOperation single({.name = name, .shape = rows ? Shape{6, 5} : Shape{2, 7, 6, 5}}, test_device());
+    std::vector<double> seconds;
+    single.run(&seconds);
+    single.run(&seconds);
+    REQUIRE(seconds.size() == single.plan().nodes().size());
+    NodeTimes times;
+    times.add(seconds, 1);
+    const nlohmann::json operations = operations_json(single.plan(), limits, times);
+    size_t count = 0;
+    for (const auto& row : operations) {
+      count += row.at("count").get<size_t>();
+    }
+    CHECK(count >= 1);
+    CHECK(count <= single.plan().nodes().size());
+  }
+}
+
+TEST_CASE("single operation: shapes in words") {
+  CHECK(parse_shape("32x48x48x64") == Shape{32, 48, 48, 64});
+  CHECK(parse_shape("7") == Shape{7});
+  for (const char* text :
+       {"", "x", "3x", "x3", "3xx4", "0x2", "-1", "2x3.5", "1x1x1x1x1x1x1x1x1", "99999999999999999999"}) {
+    CHECK_THROWS_AS(parse_shape(text), Error);
+  }
 }
 
 TEST_CASE("cost page: every operation and every place is drawn; names stay text; nothing is loaded") {
