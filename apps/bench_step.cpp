@@ -7,6 +7,7 @@
 #include "apps/bench.h"
 #include "apps/step_setup.h"
 #include "tensor/accelerator.h"
+#include "tensor/energy.h"
 #include "tensor/file.h"
 #include "tensor/parallel.h"
 
@@ -36,6 +37,31 @@ struct BenchStep {
     }
     stepped.step->collect();
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(steps);
+  }
+
+  // Joules a step and watts, over a second of steps: the counters are slower than one. Nothing runs where there are
+  // none.
+  void put_energy(nlohmann::json& result, SteppedNetwork& stepped, Device device) const {
+    EnergyMeter meter(energy_sources(device));
+    Energy used = meter.lap();
+    const auto start = std::chrono::steady_clock::now();
+    double seconds = 0;
+    int64_t steps = 0;
+    while ((used.host || used.device) && seconds < 1) {
+      step_seconds(stepped, steps, nullptr);
+      steps += stepped.step->most_started();
+      seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    used = meter.lap();
+    const auto put_joules = [&](const std::string& who, const std::optional<double>& joules) {
+      const nlohmann::json none = "unavailable";
+      result[who + "_joules_per_step"] = joules ? nlohmann::json(*joules / static_cast<double>(steps)) : none;
+      result[who + "_watts"] = joules ? nlohmann::json(*joules / seconds) : none;
+    };
+    put_joules("host", used.host);
+    if (device == Device::cuda) {
+      put_joules("device", used.device);
+    }
   }
 
   void run() {
@@ -107,6 +133,7 @@ struct BenchStep {
                              {"threads", thread_count()},
                              {"seed", options.seed},
                              {"machine", machine_description()}};
+    put_energy(result, stepped, device);
     put(result, "median_ms", scaled(typical, 1e3));
     put(result, "images_per_s", spread_of(rate));
     put(result, "forward_ms", scaled(nodes.of(plan, Phase::forward), 1e3));
@@ -151,6 +178,15 @@ struct BenchStep {
                 100 * number("flop_rate_fraction_of_peak"), number("peak_flops_per_s") / 1e9);
     std::printf("memory: planned peak %s, peak resident %s\n", format_bytes(number("planned_peak_bytes")).c_str(),
                 format_bytes(number("peak_rss_bytes")).c_str());
+    for (const char* who : {"host", "device"}) {
+      const std::string key = std::string(who) + "_joules_per_step";
+      if (r.contains(key) && r[key].is_number()) {
+        std::printf("energy, %s: %.2f J a step, %.1f W\n", who, r[key].get<double>(),
+                    r[std::string(who) + "_watts"].get<double>());
+      } else if (r.contains(key)) {
+        std::printf("energy, %s: unavailable\n", who);
+      }
+    }
   }
 };
 

@@ -132,7 +132,9 @@ nlohmann::json log_of(const fs::path& run) {
   const std::string text = read_file(run / "log.jsonl");
   for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
     nlohmann::json line = nlohmann::json::parse(text.substr(begin, end - begin));
-    for (const char* key : {"seconds", "images_per_second", "peak_rss_bytes"}) {
+    CHECK(
+        (line.at("host_joules").is_number() ? line.at("host_joules") >= 0.0 : line.at("host_joules") == "unavailable"));
+    for (const char* key : {"seconds", "images_per_second", "peak_rss_bytes", "host_joules"}) {
       REQUIRE(line.erase(key) == 1);
     }
     line.erase("attack_seconds");  // there when adversarial examples are made in training
@@ -799,7 +801,8 @@ TEST_CASE("program: the layers of a step add up to it, and are drawn") {
   const double phases = bench.at("forward_ms").get<double>() + bench.at("backward_ms").get<double>() +
                         bench.at("optimizer_ms").get<double>();
   CHECK(ms == doctest::Approx(phases));
-  check_names(bench, {"median_ms_spread", "images_per_s_spread", "node_timing_overhead", "arena"});
+  check_names(bench, {"median_ms_spread", "images_per_s_spread", "node_timing_overhead", "arena",
+                      "host_joules_per_step", "host_watts"});
   CHECK(holds(read_file(page), "mobilenet_v2: what a training step costs", "features.18.0"));
 
   const nlohmann::json plan =
