@@ -59,7 +59,7 @@ std::map<std::string, json> named_rows(const json& list) {
   for (const json& row : list) {
     std::string name;
     for (const char* key : identity) {
-      if (row.contains(key) && row[key] != "") {
+      if (row.contains(key) && (!row[key].is_string() || !row[key].get<std::string>().empty())) {
         name += (name.empty() ? "" : " ") + (row[key].is_string() ? row[key].get<std::string>() : row[key].dump());
       }
     }

@@ -1,4 +1,5 @@
 // fer bench data
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <numeric>
@@ -43,10 +44,9 @@ struct BenchData {
 
   void add_stage(const std::string& name, int64_t images, int64_t bytes, const std::vector<double>& seconds) {
     const auto rate = [&](double amount) {
-      std::vector<double> rates;
-      for (double one : seconds) {
-        rates.push_back(amount / std::max(one, 1e-9));
-      }
+      std::vector<double> rates(seconds.size());
+      std::transform(seconds.begin(), seconds.end(), rates.begin(),
+                     [amount](double one) { return amount / std::max(one, 1e-9); });
       return spread_of(rates);
     };
     nlohmann::json stage = {{"stage", name}, {"images", images}, {"bytes", bytes}, {"first_ms", 1e3 * seconds.front()}};
@@ -93,10 +93,13 @@ struct BenchData {
       }
     }
     for (size_t node = 0; node < nodes.size(); ++node) {
-      const std::string name = nodes[node].operation->name();
-      if (all || name == "augment") {
-        add_stage(name + (name == "augment" ? " " + augment_name : ""), batches * taken,
-                  batches * output.type().bytes(), seconds[node]);
+      std::string name = nodes[node].operation->name();
+      const bool is_augment = name == "augment";
+      if (is_augment) {
+        name += " " + augment_name;
+      }
+      if (all || is_augment) {
+        add_stage(name, batches * taken, batches * output.type().bytes(), seconds[node]);
       }
     }
   }

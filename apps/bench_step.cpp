@@ -79,8 +79,8 @@ struct BenchStep {
     step.announce(device);
     const Plan& plan = stepped.step->plan();
     const bool detailed = layers || !page.empty();
-    // A GPU that is asked for the times of nodes runs them one by one; the CPU's clock is read twice a node. What that
-    // adds is measured where it matters: steps with and without take turns.
+    // A GPU that is asked for the times of nodes runs them one by one, so that its step is timed without; the CPU's
+    // clock is read twice a node. What that adds is measured where it matters: steps with and without take turns.
     const bool in_turns = detailed || device == Device::cuda;
     std::vector<double> total, rate, overhead;
     NodeTimes nodes;
@@ -92,9 +92,9 @@ struct BenchStep {
         continue;
       }
       nodes.add(std::move(seconds), timed);
-      total.push_back(in_turns ? plain : timed);
+      total.push_back(device == Device::cuda ? plain : timed);
       rate.push_back(static_cast<double>(options.batch) / total.back());
-      overhead.push_back(timed / total.back() - 1);
+      overhead.push_back(timed / plain - 1);
     }
     // Before the machine is measured: its buffers are not the step's.
     const int64_t resident = peak_resident_bytes();
