@@ -85,4 +85,16 @@ std::string mark(bool right) {
   return std::string("<svg class=\"mark\" viewBox=\"0 0 16 16\" aria-hidden=\"true\"><path d=\"") + path + "\"/></svg>";
 }
 
+std::string page(const Page& page) {
+  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+         "style-src 'unsafe-inline'" +
+         std::string(page.scripts.empty() ? "" : "; script-src 'unsafe-inline'") + "\">\n<title>" + escape(page.title) +
+         "</title>\n<style>" + page.style + "</style></head>\n<body><header>" + page.header + "</header>\n<main>\n" +
+         page.main +
+         "</main>\n<footer>Written by Ferrotype. This file is complete in itself and loads nothing.</footer>\n" +
+         page.scripts + "</body></html>\n";
+}
+
 }  // namespace fer::html

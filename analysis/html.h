@@ -25,6 +25,18 @@ std::string script_json(const nlohmann::json& json);
 // a library's licence comment are left out, so that a search for them in a report finds nothing.
 std::string script_text(std::string text);
 
+// A whole page. The parts are HTML, but for the title and the style sheet.
+struct Page {
+  std::string title;
+  std::string style;
+  std::string header;
+  std::string main;
+  std::string scripts{};  // empty: none can run
+};
+
+// The page's policy makes the browser itself refuse anything that is not inside it.
+std::string page(const Page& page);
+
 // The graphic of a tick or a cross, drawn, so that right and wrong differ by shape and not by colour alone.
 std::string mark(bool right);
 

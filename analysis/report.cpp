@@ -71,23 +71,19 @@ std::string facts(const RunReport& run) {
 
 std::string render_report(const std::string& title, const std::vector<RunReport>& runs) {
   ChartBook book;
-  // The policy makes the browser itself refuse anything that is not inside this file.
-  std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-      "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>" +
-      html::escape(title) + "</title>\n<style>" + std::string(report::style_sheet) + "</style></head>\n<body><header>" +
-      "<p class=\"maker\">Ferrotype report</p><h1>" + html::escape(title) + "</h1>" + navigation(runs) +
-      "</header>\n<main>\n" + report::comparison(runs, book);
+  std::string main = report::comparison(runs, book);
   for (size_t i = 0; i < runs.size(); ++i) {
-    page += run_html(runs[i], i, book);
+    main += run_html(runs[i], i, book);
   }
   if (runs.empty()) {
-    page += "<p class=\"note\">This report holds no runs.</p>\n";
+    main += "<p class=\"note\">This report holds no runs.</p>\n";
   }
-  return page + "</main>\n<footer>Written by Ferrotype. This file is complete in itself and loads nothing.</footer>\n" +
-         scripts(book) + "</body></html>\n";
+  return html::page(
+      {.title = title,
+       .style = std::string(report::style_sheet),
+       .header = "<p class=\"maker\">Ferrotype report</p><h1>" + html::escape(title) + "</h1>" + navigation(runs),
+       .main = std::move(main),
+       .scripts = scripts(book)});
 }
 
 }  // namespace fer

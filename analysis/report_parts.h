@@ -15,6 +15,10 @@ namespace fer::report {
 // A section with its heading and one line that says how to read it.
 std::string section(std::string_view heading, std::string_view explanation, const std::string& body);
 
+// A number with what it is above, and its interval and its basis below.
+std::string tile(const std::string& label, const std::string& value, const std::string& detail,
+                 const std::string& basis = "");
+
 // The runs side by side; `book` gains the curves drawn over each other.
 std::string comparison(const std::vector<RunReport>& runs, ChartBook& book);
 

@@ -13,13 +13,6 @@ using html::escape;
 
 namespace {
 
-// A number with what it is above, and its interval and its basis below.
-std::string tile(const std::string& label, const std::string& value, const std::string& detail,
-                 const std::string& basis = "") {
-  return "<div class=\"tile\"><dt>" + escape(label) + "</dt><dd><b>" + escape(value) + "</b><span>" + escape(detail) +
-         (basis.empty() ? "" : "<br>" + escape(basis)) + "</span></dd></div>";
-}
-
 std::string share(int64_t part, int64_t whole) { return grouped(part) + " of " + grouped(whole) + " images"; }
 
 // Of each attack the strength that leaves the least accuracy.
@@ -74,6 +67,12 @@ std::string main_confusion(const Evaluation& test) {
 }
 
 }  // namespace
+
+std::string tile(const std::string& label, const std::string& value, const std::string& detail,
+                 const std::string& basis) {
+  return "<div class=\"tile\"><dt>" + escape(label) + "</dt><dd><b>" + escape(value) + "</b><span>" + escape(detail) +
+         (basis.empty() ? "" : "<br>" + escape(basis)) + "</span></dd></div>";
+}
 
 std::string section(std::string_view heading, std::string_view explanation, const std::string& body) {
   std::string text = "<section><h3>" + escape(heading) + "</h3>";

@@ -4,11 +4,10 @@
 #include <chrono>
 #include <vector>
 
+#include "analysis/step_costs.h"
 #include "apps/commands.h"
 
 namespace fer {
-
-double median(std::vector<double> values);
 
 // Seconds of each repeat of run(), after `warm_up` that are not counted.
 template <class Run>
@@ -24,7 +23,13 @@ std::vector<double> time_repeats(int64_t warm_up, int64_t repeats, Run run) {
   return seconds;
 }
 
-void add_bench_attack_command(CLI::App& bench);
+// Every result of fer bench is one object: "bench" says which part made it, NAME_spread is how NAME differed from
+// repeat to repeat (see put() of step_costs.h).
+void add_bench_step_command(CLI::App& bench);
+void add_bench_operation_command(CLI::App& bench);
 void add_bench_forward_command(CLI::App& bench);
+void add_bench_attack_command(CLI::App& bench);
+void add_bench_data_command(CLI::App& bench);
+void add_bench_compare_command(CLI::App& bench);
 
 }  // namespace fer

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <iostream>
 
-#include "analysis/machine.h"
 #include "apps/bench.h"
 #include "apps/step_setup.h"
 #include "attacks/fgsm.h"
@@ -58,35 +57,42 @@ struct BenchAttack {
         queries += q;
       }
     });
-    const double fgsm_median = median(fgsm_seconds), pixel_median = median(pixel_seconds);
-    const nlohmann::json result = {
+    const Spread fgsm_time = spread_of(fgsm_seconds), pixel_time = spread_of(pixel_seconds);
+    const auto rate = [](int64_t count, const Spread& seconds) {
+      const auto number = static_cast<double>(count);
+      return Spread{number / seconds.value, number / seconds.high, number / seconds.low};
+    };
+    nlohmann::json result = {
+        {"bench", "attack"},
         {"model", options.model},
         {"image", to_string(image)},
         {"fgsm_batch", options.batch},
-        {"fgsm_ms", 1e3 * fgsm_median},
-        {"fgsm_images_per_s", static_cast<double>(options.batch) / fgsm_median},
         {"fgsm_planned_bytes", fgsm.plan().peak_bytes()},
         {"one_pixel", pixel.describe()},
         {"one_pixel_images", images},
-        {"one_pixel_images_per_s", static_cast<double>(images) / pixel_median},
-        {"one_pixel_queries_per_s", static_cast<double>(queries) / pixel_median},
         {"one_pixel_planned_bytes", pixels.plan().peak_bytes()},
         {"repeats", repeats},
         {"peak_rss_bytes", peak_resident_bytes()},
         {"threads", thread_count()},
         {"device", std::string(name_of(device))},
+        {"precision", step.precision},
+        {"seed", options.seed},
         {"machine", machine_description()},
     };
+    put(result, "fgsm_ms", scaled(fgsm_time, 1e3));
+    put(result, "fgsm_images_per_s", rate(options.batch, fgsm_time));
+    put(result, "one_pixel_images_per_s", rate(images, pixel_time));
+    put(result, "one_pixel_queries_per_s", rate(queries, pixel_time));
     if (json) {
       std::cout << result.dump(1) << "\n";
       return;
     }
     std::printf("%s %s, %d threads, median of %ld\n", options.model.c_str(), to_string(image).c_str(), thread_count(),
                 repeats);
-    std::printf("fgsm, batch %ld: %.1f ms, %.1f images/s\n", options.batch, 1e3 * fgsm_median,
-                static_cast<double>(options.batch) / fgsm_median);
+    std::printf("fgsm, batch %ld: %.1f ms, %.1f images/s\n", options.batch, 1e3 * fgsm_time.value,
+                static_cast<double>(options.batch) / fgsm_time.value);
     std::printf("one pixel, %s: %.2f images/s, %.0f queries/s\n", pixel.describe().c_str(),
-                static_cast<double>(images) / pixel_median, static_cast<double>(queries) / pixel_median);
+                static_cast<double>(images) / pixel_time.value, static_cast<double>(queries) / pixel_time.value);
     std::printf("peak resident %s\n", format_bytes(static_cast<double>(peak_resident_bytes())).c_str());
   }
 

@@ -42,28 +42,25 @@ struct BenchForward {
     }
     Classifier classifier(network, image, DType::u8, options.batch);
     step.announce(device);
-    std::vector<double> times = time_repeats(warm_up, repeats, [&] { classifier.probabilities(images); });
-    for (double& time : times) {
-      time *= 1e3;
-    }
+    const std::vector<double> times = time_repeats(warm_up, repeats, [&] { classifier.probabilities(images); });
+    const Spread typical = spread_of(times);
     // Before the machine is measured: its buffers are not the network's.
     const int64_t resident = peak_resident_bytes();
     const MachineLimits limits = measure_limits(device, precision);
     const Plan& plan = classifier.plan();
-    const double typical = median(times);
     const auto flops = static_cast<double>(plan.total_cost().flops);
-    const nlohmann::json result = {
+    nlohmann::json result = {
+        {"bench", "forward"},
         {"model", options.model},
         {"batch", options.batch},
         {"parameters", count_parameters(options.model, model).total},
-        {"median_ms", typical},
-        {"min_ms", *std::min_element(times.begin(), times.end())},
-        {"max_ms", *std::max_element(times.begin(), times.end())},
+        {"min_ms", 1e3 * *std::min_element(times.begin(), times.end())},
+        {"max_ms", 1e3 * *std::max_element(times.begin(), times.end())},
         {"repeats", repeats},
-        {"images_per_s", 1e3 * static_cast<double>(options.batch) / typical},
+        {"images_per_s", static_cast<double>(options.batch) / typical.value},
         {"flops", plan.total_cost().flops},
         {"peak_flops_per_s", limits.flops_per_second},
-        {"flop_rate_fraction_of_peak", flops / (1e-3 * typical) / limits.flops_per_second},
+        {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},
         {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
         {"peak_rss_bytes", resident},
         {"device", std::string(name_of(device))},
@@ -72,6 +69,7 @@ struct BenchForward {
         {"seed", options.seed},
         {"machine", machine_description()},
     };
+    put(result, "median_ms", scaled(typical, 1e3));
     json ? static_cast<void>(std::cout << result.dump(1) << "\n") : print(result);
   }
 

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <iostream>
 
-#include "analysis/machine.h"
+#include "analysis/cost_page.h"
+#include "analysis/step_costs.h"
 #include "apps/step_setup.h"
+#include "tensor/file.h"
 
 namespace fer {
 
@@ -14,6 +16,7 @@ struct PlanCommand {
   StepOptions step;
   int64_t classes = 7;
   double gigaflops = 0, gigabytes = 0;
+  std::string page;
   bool json = false;
 
   void run() {
@@ -31,26 +34,9 @@ struct PlanCommand {
       limits.bytes_per_second = gigabytes > 0 ? limits.bytes_per_second : measured.bytes_per_second;
     }
 
-    nlohmann::json layers = nlohmann::json::array();
     double seconds = 0;
-    for (size_t i = 0; i < plan.nodes().size(); ++i) {
-      const PlannedNode& node = plan.nodes()[i];
-      const double bound = limits.least_seconds(node.cost);
-      seconds += bound;
-      const PlannedValue& output = plan.values()[static_cast<size_t>(node.outputs[0])];
-      const std::vector<int64_t> shape(output.type.shape.extents().begin(), output.type.shape.extents().end());
-      constexpr const char* phases[] = {"forward", "backward", "update", "attack"};
-      layers.push_back({{"node", i},
-                        {"scope", node.scope},
-                        {"operation", node.operation->name()},
-                        {"phase", phases[static_cast<int>(node.phase)]},
-                        {"shape", shape},
-                        {"flops", node.cost.flops},
-                        {"bytes", node.cost.bytes},
-                        {"workspace_bytes", node.kernel.workspace_bytes},
-                        {"offset", output.offset},
-                        {"lifetime", {output.first, output.last}},
-                        {"roofline_us", bound * 1e6}});
+    for (const PlannedNode& node : plan.nodes()) {
+      seconds += limits.least_seconds(node.cost);
     }
     const Cost total = plan.total_cost();
     const nlohmann::json result = {{"model", options.model},
@@ -65,7 +51,12 @@ struct PlanCommand {
                                    {"roofline_ms", seconds * 1e3},
                                    {"roofline_flops_per_second", limits.flops_per_second},
                                    {"roofline_bytes_per_second", limits.bytes_per_second},
-                                   {"layers", layers}};
+                                   {"layers", layers_json(plan, limits)},
+                                   {"arena", arena_json(plan)}};
+    if (!page.empty()) {
+      write_file(page, render_cost_page(result, limits));
+      std::cerr << "page: " << page << "\n";
+    }
     if (json) {
       std::cout << result.dump(1) << "\n";
     } else {
@@ -109,6 +100,7 @@ void add_plan_command(CLI::App& program) {
   command->add_option("--optimizer", plan.options.optimizer, "whose moments are counted")->capture_default_str();
   command->add_option("--gflops", plan.gigaflops, "of the machine priced for (default: this one, measured)");
   command->add_option("--gbs", plan.gigabytes, "GB/s of its memory (default: this one, measured)");
+  command->add_option("--page", plan.page, "also write a page: the arena as a map, the roofline, time by layer (HTML)");
   command->add_flag("--json", plan.json, "one JSON object on standard output");
   command->callback([] { plan.run(); });
 }

@@ -206,26 +206,22 @@ std::string render_page(const json& results) {
     links += "<a href=\"#" + id + "\">" + id + "</a>";
     tables += table_html(table, book);
   }
-  std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-      "style-src 'unsafe-inline'\">\n<title>" +
-      html::escape(title) + "</title>\n<style>" + std::string(report::style_sheet) + std::string(more_style) +
-      "</style></head>\n<body><header><p class=\"maker\">Ferrotype</p><h1>" + html::escape(title) + "</h1><p>" +
-      html::escape(results.at("title").get<std::string>()) + "</p><nav aria-label=\"Tables\">" + links +
-      "<a href=\"#runs\">runs</a></nav></header>\n<main>\n<section><h3>How to read this page</h3>" +
+  std::string main =
+      "<section><h3>How to read this page</h3>"
       "<p>Each cell has the printed number first and, below it, ours in two protocols with the difference from the "
       "printed one, Wilson's 95% interval where it is a proportion, and the spread over seeds. What was not run says "
       "so; the reason and the settings show under the pointer.</p>";
   for (const char* name : {"paper", "honest", "quick"}) {
-    page += "<p><b>" + std::string(name) + "</b>: " + html::escape(about.at(name).get<std::string>()) + "</p>";
+    main += "<p><b>" + std::string(name) + "</b>: " + html::escape(about.at(name).get<std::string>()) + "</p>";
   }
-  page += "<p><b>data</b>: " + html::escape(results.at("data").get<std::string>()) + "</p></section>\n" + tables +
-          runs_html(results.at("runs")) +
-          "</main>\n<footer>Written by Ferrotype. This file is complete in itself and loads nothing.</footer>\n"
-          "</body></html>\n";
-  return page;
+  main += "<p><b>data</b>: " + html::escape(results.at("data").get<std::string>()) + "</p></section>\n" + tables +
+          runs_html(results.at("runs"));
+  return html::page({.title = title,
+                     .style = std::string(report::style_sheet) + std::string(more_style),
+                     .header = "<p class=\"maker\">Ferrotype</p><h1>" + html::escape(title) + "</h1><p>" +
+                               html::escape(results.at("title").get<std::string>()) +
+                               "</p><nav aria-label=\"Tables\">" + links + "<a href=\"#runs\">runs</a></nav>",
+                     .main = std::move(main)});
 }
 
 }  // namespace fer::reproduce

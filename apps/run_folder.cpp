@@ -8,6 +8,7 @@
 
 #include "attacks/fgsm.h"
 #include "data/image.h"
+#include "tensor/energy.h"
 #include "tensor/file.h"
 
 namespace fer {
@@ -137,7 +138,20 @@ std::vector<std::pair<std::string, std::string>> cost_rows(const RunReport& repo
   row("Throughput, fastest epoch", static_cast<int64_t>(best_rate), " images/s");
   row("Planned peak of a step (values, weights and moments)", format_bytes(planned));
   row("Peak resident memory of the process", format_bytes(resident));
-  row("Energy", "unavailable");
+  const auto energy = [&](const char* label, const char* key) {
+    std::optional<double> joules = 0.0;
+    for (const auto& epoch : report.epochs) {
+      const auto found = epoch.find(key);
+      accumulate(joules,
+                 found != epoch.end() && found->is_number() ? std::optional(found->get<double>()) : std::nullopt);
+    }
+    joules ? row(label, *joules, " J, ", *joules / std::max(seconds, 1e-9), " W on average")
+           : row(label, "unavailable");
+  };
+  energy("Energy of training steps, processor and memory", "host_joules");
+  if (report.epochs.back().contains("device_joules")) {
+    energy("Energy of training steps, GPU", "device_joules");
+  }
   return rows;
 }
 

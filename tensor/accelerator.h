@@ -36,7 +36,8 @@ class Accelerator {
   virtual ~Accelerator() = default;
 
   virtual std::string name() const = 0;
-  virtual int compute_capability() const = 0;  // 90 is 9.0
+  virtual int compute_capability() const = 0;            // 90 is 9.0
+  virtual std::string pci_bus_id() const { return ""; }  // "00000000:17:00.0"; empty: it is on no bus
   virtual int64_t total_bytes() const = 0;
   virtual int64_t free_bytes() const = 0;
 

@@ -132,7 +132,9 @@ nlohmann::json log_of(const fs::path& run) {
   const std::string text = read_file(run / "log.jsonl");
   for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
     nlohmann::json line = nlohmann::json::parse(text.substr(begin, end - begin));
-    for (const char* key : {"seconds", "images_per_second", "peak_rss_bytes"}) {
+    CHECK(
+        (line.at("host_joules").is_number() ? line.at("host_joules") >= 0.0 : line.at("host_joules") == "unavailable"));
+    for (const char* key : {"seconds", "images_per_second", "peak_rss_bytes", "host_joules"}) {
       REQUIRE(line.erase(key) == 1);
     }
     line.erase("attack_seconds");  // there when adversarial examples are made in training
@@ -778,6 +780,143 @@ TEST_CASE("program: models --json has the known totals of parameters") {
     }
   }
   CHECK(found == totals.size());
+}
+
+TEST_CASE("program: the layers of a step add up to it, and are drawn") {
+  if (sanitized) {
+    return;  // steps take minutes
+  }
+  const TemporaryFolder folder;
+  const std::string page = folder / "step.html", planned = folder / "plan.html";
+  const Words step = {"--batch", "4", "--size", "32", "--threads", "1", "--json"};
+  const nlohmann::json bench = run_json(Words{"bench", "step", "--model", "mobilenet_v2", "--device", "cpu",
+                                              "--repeats", "5", "--layers", "--page", page} +
+                                        step);
+  CHECK(bench.at("bench") == "step");
+  const double share = bench.at("layers_share_of_step");
+  CHECK(share > 0.97);
+  CHECK(share <= 1.0);
+  double ms = 0;
+  for (const auto& layer : bench.at("layers")) {
+    check_names(layer, {"ms", "ms_spread", "flops", "bytes", "output_bytes", "offset", "lifetime", "workspace_bytes"});
+    ms += layer.at("ms").get<double>();
+  }
+  const double phases = bench.at("forward_ms").get<double>() + bench.at("backward_ms").get<double>() +
+                        bench.at("optimizer_ms").get<double>();
+  CHECK(ms == doctest::Approx(phases));
+  check_names(bench, {"median_ms_spread", "images_per_s_spread", "node_timing_overhead", "arena",
+                      "host_joules_per_step", "host_watts"});
+  CHECK(holds(read_file(page), "mobilenet_v2: what a training step costs", "features.18.0"));
+
+  const nlohmann::json plan =
+      run_json(Words{"plan", "mobilenet_v2", "--gflops", "100", "--gbs", "10", "--page", planned} + step);
+  CHECK(plan.at("arena") == bench.at("arena"));
+  CHECK(holds(read_file(planned), "mobilenet_v2: what a training step would cost", "100 GFLOP/s and 10 GB/s"));
+  check_fails({"plan", "cnn_1block", "--gflops", "1", "--gbs", "1", "--page", folder / "none" / "page.html"}, "none");
+}
+
+TEST_CASE("program: bench op measures one operation, or those of a network") {
+  const Words quick = {"--threads", "1", "--device", "cpu", "--repeats", "3", "--json"};
+  const nlohmann::json one = run_json(
+      Words{"bench", "op", "conv2d", "--shape", "2x9x9x8", "--out-channels", "16", "--kernel", "5", "--stride", "2"} +
+      quick);
+  CHECK(one.at("bench") == "op");
+  REQUIRE(one.at("operations").size() == 3);
+  for (const auto& row : one.at("operations")) {
+    check_names(row, {"ms", "ms_spread", "gflops", "gbs", "fraction_of_peak", "fraction_of_bandwidth", "count"});
+    CHECK(holds(row.at("operation").get<std::string>(), "conv2d"));
+    CHECK(row.at("flops").get<int64_t>() / (2 * 2 * 5 * 5 * 16 * 5 * 5 * 8) == 1);  // the bias' adds beside
+  }
+  const nlohmann::json all =
+      run_json(Words{"bench", "op", "--model", "cnn_2block", "--size", "16", "--batch", "2"} + quick);
+  const nlohmann::json& rows = all.at("operations");
+  CHECK(std::any_of(rows.begin(), rows.end(), [](const auto& row) { return row.at("count") > 1; }));
+  for (size_t i = 1; i < rows.size(); ++i) {
+    CHECK(rows[i - 1].at("total_ms") >= rows[i].at("total_ms"));
+  }
+  check_fails({"bench", "op", "--device", "cpu"}, "--model", "conv2d");
+  check_fails({"bench", "op", "carve", "--shape", "2x2"}, "'carve'", "depthwise_conv2d");
+  check_fails({"bench", "op", "relu", "--shape", "2x"}, "'2x'", "32x48x48x64");
+  check_fails({"bench", "op", "conv2d", "--shape", "2x8"}, "conv2d", "[N,H,W,C]");
+  check_wrong_use({"bench", "op", "conv2d"}, "--shape");
+}
+
+TEST_CASE("program: bench data measures what happens to images before the first layer") {
+  const TemporaryFolder folder;
+  const std::string csv = folder / "faces.csv";
+  CHECK(run_program({"data", "export", "synthetic:40", "--out", csv}).status == 0);
+  const nlohmann::json result =
+      run_json({"bench", "data", csv, "--device", "cpu", "--threads", "1", "--limit", "20", "--batch", "8", "--repeats",
+                "2", "--augment", "flip,strong", "--distort", "speckle", "--json"});
+  check_names(result, {"peak_rss_bytes", "images", "image_bytes", "machine"});
+  std::vector<std::string> names;
+  for (const auto& stage : result.at("stages")) {
+    names.push_back(stage.at("stage"));
+    CHECK(stage.at("ms").get<double>() > 0);
+    CHECK(stage.at("images_per_s").get<double>() > 0);
+  }
+  CHECK(names == Words{"read files", "open", "digest", "split official", "gather", "decode", "augment flip",
+                       "augment strong", "distort clean/speckle"});
+  CHECK(result.at("stages").at(0).at("bytes") == static_cast<int64_t>(fs::file_size(csv)));
+  CHECK(result.at("stages").at(4).at("images") == 16);  // two whole batches
+  check_fails({"bench", "data", folder / "none"}, "none", "synthetic[:N]");
+  check_fails({"bench", "data", "synthetic:70", "--distort", "smear"}, "smear", "gaussian-blur");
+  check_fails({"bench", "data", "synthetic:70", "--augment", "sheer"}, "sheer", "flip");
+}
+
+TEST_CASE("program: bench compare says what differs, and what only seems to") {
+  const TemporaryFolder folder;
+  const auto file = [&](const std::string& name, const nlohmann::json& json) {
+    write_file(folder / name, json.dump());
+    return (folder / name).string();
+  };
+  const auto layer = [](const char* scope, double ms, double spread) {
+    return nlohmann::json{{"scope", scope},
+                          {"operation", "conv2d"},
+                          {"phase", "forward"},
+                          {"ms", ms},
+                          {"ms_spread", {ms - spread, ms + spread}}};
+  };
+  nlohmann::json before = {
+      {"bench", "step"},
+      {"model", "a"},
+      {"threads", 2},
+      {"machine", {{"processor", "old"}}},
+      {"median_ms", 10.0},
+      {"median_ms_spread", {9.0, 11.0}},
+      {"host_watts", "unavailable"},
+      {"layers", {layer("one", 3, 0.1), layer("two", 4, 1), layer("two", 1, 0), layer("gone", 1, 0)}}};
+  nlohmann::json after = before;
+  after["threads"] = 4;
+  after["machine"]["processor"] = "new";
+  after["median_ms"] = 5.0;
+  after["median_ms_spread"] = {4.5, 5.5};
+  after["host_watts"] = 30.5;
+  after["layers"] = {layer("one", 1.5, 0.1), layer("two", 4.5, 1), layer("two", 1, 0), layer("come", 1, 0)};
+  const std::string a = file("a.json", before), b = file("b.json", after);
+  const nlohmann::json result = run_json({"bench", "compare", a, b, "--json"});
+  CHECK(result.at("settings_that_differ") ==
+        nlohmann::json{{"threads", {2, 4}}, {"machine.processor", {"old", "new"}}});
+  CHECK(result.at("figures").at("median_ms").at("ratio") == 0.5);
+  CHECK(result.at("figures").at("median_ms").at("within_spread") == false);
+  CHECK(result.at("figures").at("host_watts") == nlohmann::json{{"a", "unavailable"}, {"b", 30.5}});
+  CHECK(result.at("rows").at("one conv2d forward").at("within_spread") == false);
+  CHECK(result.at("rows").at("two conv2d forward").at("within_spread") == true);
+  CHECK(result.at("rows").at("two conv2d forward #2").at("ratio") == 1.0);
+  CHECK(result.at("only_in_a") == nlohmann::json{"gone conv2d forward"});
+  CHECK(result.at("only_in_b") == nlohmann::json{"come conv2d forward"});
+  const std::string text = run_program({"bench", "compare", a, b}).out;
+  CHECK(holds(text, "threads", "2 -> 4", "old -> new", "0.500", "1 of 3 differ in ms", "only in A: gone"));
+
+  before["bench"] = "op";
+  check_fails({"bench", "compare", a, file("op.json", before)}, "fer bench step", "fer bench op", "like");
+  check_fails({"bench", "compare", a, folder / "none.json"}, "none.json");
+  check_fails({"bench", "compare", file("list.json", nlohmann::json::array()), a}, "list.json",
+              "no result of fer bench");
+  after["median_ms_spread"] = "wide";
+  check_fails({"bench", "compare", a, file("damaged.json", after)}, "damaged");
+  write_file(folder / "text.json", "{");
+  check_fails({"bench", "compare", a, folder / "text.json"}, "text.json", "not valid JSON");
 }
 
 TEST_CASE("program: plan prices the step that bench runs, and the process stays within it") {

@@ -140,20 +140,21 @@ TEST_CASE("training: a step in less memory gives the same bits") {
   for (const char* model : {"cnn_2block", "mobilenet_v2", "densenet121", "efficientnet_b0", "stn_resnet50"}) {
     const bool attacked = std::string(model) == "mobilenet_v2";
     const std::string adversarial = attacked ? "fly:fgsm,eps=0.03" : "none";
-    int64_t unlimited = 0, least = 0;
     CAPTURE(model);
+    int64_t unlimited = 0, least = 0, between = 0;
     const Trained free = steps(model, {}, 2, adversarial, &unlimited);
-    for (const int64_t limit : {unlimited * 6 / 10, int64_t{1}}) {
+    const auto check_limited = [&](int64_t limit, int64_t& peak) {
       PlanOptions plan;
       plan.memory_limit = limit;
-      int64_t peak = 0;
       const Trained limited = steps(model, plan, 2, adversarial, &peak);
       CHECK(free.losses == limited.losses);
       check_equal(*free.variables, *limited.variables);
-      CHECK((limit == 1 || peak <= limit));
-      least = peak;
-    }
-    CHECK(least < unlimited * 6 / 10);
+    };
+    check_limited(1, least);
+    CHECK(least < unlimited);
+    check_limited((least + unlimited) / 2, between);
+    CHECK(between <= (least + unlimited) / 2);
+    CHECK(between > least);
   }
 }
 

@@ -56,6 +56,16 @@ Tensor class_weights(const std::vector<int32_t>& samples, const Tensor& labels, 
   return weights;
 }
 
+// A number, or a word where there is none.
+nlohmann::json or_unavailable(const std::optional<double>& number) {
+  return number ? nlohmann::json(*number) : nlohmann::json("unavailable");
+}
+
+std::optional<double> if_available(const nlohmann::json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? std::optional(found->get<double>()) : std::nullopt;
+}
+
 // What a killed process left of files it was writing (see AtomicFile).
 void remove_unfinished_files(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> unfinished;
@@ -79,7 +89,8 @@ Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
       head_(std::move(head)),
       metadata_(std::move(metadata)),
       run_(std::move(run)),
-      schedule_(options.schedule, options.lr, 1) {
+      schedule_(options.schedule, options.lr, 1),
+      energy_(energy_sources(network_.device)) {
   options_.check();
   assemble(dataset, split);
   if (options_.batch > training_samples()) {
@@ -263,6 +274,8 @@ void Trainer::save_last() const {
                                             {"loss_sum", state_.loss_sum},
                                             {"seconds", state_.seconds},
                                             {"attack_seconds", state_.attack_seconds},
+                                            {"host_joules", or_unavailable(state_.host_joules)},
+                                            {"device_joules", or_unavailable(state_.device_joules)},
                                             {"correct", state_.correct},
                                             {"best_loss", state_.best_loss},
                                             {"epochs_since_best", state_.epochs_since_best},
@@ -299,6 +312,8 @@ void Trainer::resume() {
     trainer.at("loss_sum").get_to(state_.loss_sum);
     trainer.at("seconds").get_to(state_.seconds);
     trainer.at("attack_seconds").get_to(state_.attack_seconds);
+    state_.host_joules = if_available(trainer, "host_joules");
+    state_.device_joules = if_available(trainer, "device_joules");
     trainer.at("correct").get_to(state_.correct);
     trainer.at("best_loss").get_to(state_.best_loss);
     trainer.at("epochs_since_best").get_to(state_.epochs_since_best);
@@ -327,6 +342,12 @@ void Trainer::append_log(const nlohmann::json& record) {
   write_file(run_ / "log.jsonl", text);
 }
 
+void Trainer::count_energy() {
+  const Energy used = energy_.lap();
+  accumulate(state_.host_joules, used.host);
+  accumulate(state_.device_joules, used.device);
+}
+
 nlohmann::json Trainer::finish_epoch() {
   const int64_t batches = training_samples() / options_.batch;
   const auto images = static_cast<double>(batches * options_.batch);
@@ -336,7 +357,11 @@ nlohmann::json Trainer::finish_epoch() {
                            {"learning_rate", schedule_.rate(state_.step - 1)},
                            {"seconds", state_.seconds},
                            {"images_per_second", images / std::max(state_.seconds, 1e-9)},
+                           {"host_joules", or_unavailable(state_.host_joules)},
                            {"planned_peak_bytes", plan().peak_bytes() + plan().variable_bytes()}};
+  if (network_.device == Device::cuda) {
+    record["device_joules"] = or_unavailable(state_.device_joules);
+  }
   if (parse_adversarial(options_.adversarial).kind == AdversarialTraining::Kind::fly) {
     record["attack_seconds"] = state_.attack_seconds;  // of `seconds`
   }
@@ -364,6 +389,7 @@ nlohmann::json Trainer::finish_epoch() {
   ++state_.epoch;
   state_.batch = state_.correct = 0;
   state_.loss_sum = state_.seconds = state_.attack_seconds = 0;
+  state_.host_joules = state_.device_joules = 0.0;
   append_log(record);
   if (best) {
     save_best();
@@ -391,8 +417,11 @@ Trainer::Outcome Trainer::train(const std::function<void(const Progress&)>& repo
     progress.epoch = state_.epoch + 1;
     progress.epochs = options_.epochs;
     progress.batches = batches;
+    energy_.lap();  // what was used between the epochs is not the steps'
+    auto counted = Clock::now();
     while (state_.batch < batches) {
       if (stop) {
+        count_energy();
         save_last();
         return Outcome::interrupted;
       }
@@ -418,6 +447,10 @@ Trainer::Outcome Trainer::train(const std::function<void(const Progress&)>& repo
       const double seconds = std::chrono::duration<double>(now - start).count();
       state_.seconds += seconds;
       state_.attack_seconds += attack_share * seconds;
+      if (now - counted > std::chrono::seconds(1)) {  // the counters are files: not after every step
+        count_energy();
+        counted = now;
+      }
       const double per_step =
           std::chrono::duration<double>(now - begun).count() / static_cast<double>(state_.step - first_step);
       progress.batch = state_.batch;
@@ -429,6 +462,7 @@ Trainer::Outcome Trainer::train(const std::function<void(const Progress&)>& repo
         report(progress);
       }
     }
+    count_energy();
     const nlohmann::json record = finish_epoch();
     progress.record = &record;
     report(progress);

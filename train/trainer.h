@@ -9,6 +9,7 @@
 #include "data/split.h"
 #include "layers/network.h"
 #include "layers/weights.h"
+#include "tensor/energy.h"
 #include "train/schedule.h"
 #include "train/step.h"
 
@@ -53,6 +54,7 @@ class Trainer {
     int64_t batch = 0;  // batches finished of the next one
     int64_t step = 0;
     double loss_sum = 0, seconds = 0, attack_seconds = 0;
+    std::optional<double> host_joules = 0.0, device_joules = 0.0;
     int64_t correct = 0;
     double best_loss = 1e300;
     int64_t epochs_since_best = 0;
@@ -67,6 +69,7 @@ class Trainer {
   void add_stored_images(const Dataset& dataset, const Split& split);
   std::vector<int32_t> order_of(int64_t epoch) const;
   void draw_labels(int64_t epoch);
+  void count_energy();
   nlohmann::json finish_epoch();
   void save_last() const;
   void save_best() const;
@@ -88,6 +91,7 @@ class Trainer {
   std::unique_ptr<Classifier> validator_;
   Schedule schedule_;
   State state_;
+  EnergyMeter energy_;
   std::vector<nlohmann::json> log_;
 };
 

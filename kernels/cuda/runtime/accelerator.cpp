@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -61,6 +62,12 @@ class Gpu : public Accelerator {
 
   std::string name() const override { return properties_.name; }
   int compute_capability() const override { return 10 * properties_.major + properties_.minor; }
+  std::string pci_bus_id() const override {
+    char address[32];
+    std::snprintf(address, sizeof address, "%08x:%02x:%02x.0", properties_.pciDomainID, properties_.pciBusID,
+                  properties_.pciDeviceID);
+    return address;
+  }
   int64_t total_bytes() const override { return memory().second; }
   int64_t free_bytes() const override { return memory().first; }
 
