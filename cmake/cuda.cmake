@@ -68,23 +68,31 @@ elseif(NOT FER_CUDA STREQUAL "OFF" AND FER_NVCC AND NOT FER_SANITIZE)
 -diag-suppress=554;-Xcompiler=-Wall,-Wextra>")
 endif()
 
-if(FER_CUDA_HEADERS)
-  add_library(fer_cuda_emulated STATIC ${emulation_sources})
-  target_compile_definitions(fer_cuda_emulated PUBLIC FER_CUDA_EMULATED)
-  target_include_directories(fer_cuda_emulated SYSTEM PUBLIC ${FER_CUDA_HEADERS})
-  target_link_libraries(fer_cuda_emulated PUBLIC fer_kernels)
-  if(FER_SANITIZE MATCHES thread)  # whose threads are the fibers that these files switch between
-    set_source_files_properties(${emulation_sources} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread
-                                COMPILE_DEFINITIONS FER_TSAN)
-  endif()
+# emulated_library(NAME [OPTION...]): the kernels for the CPU, compiled with these options.
+function(emulated_library name)
+  add_library(${name} STATIC ${emulation_sources})
+  target_compile_definitions(${name} PUBLIC FER_CUDA_EMULATED)
+  target_include_directories(${name} SYSTEM PUBLIC ${FER_CUDA_HEADERS})
+  target_link_libraries(${name} PUBLIC fer_kernels)
   # -O1: the tests are quick enough with it, and optimising every kernel takes minutes. The pragmas: unroll. The last:
   # to the compiler a .cu is a header, whose unnamed namespaces it warns of.
-  target_compile_options(fer_cuda_emulated PRIVATE -O1 -Wno-unknown-pragmas -Wno-subobject-linkage)
+  target_compile_options(${name} PRIVATE -O1 -Wno-unknown-pragmas -Wno-subobject-linkage)
   # The C++ compiler is shown each .cu through a .cpp that includes it.
   foreach(source ${cuda_sources})
-    get_filename_component(name ${source} NAME_WE)
-    set(wrapper ${PROJECT_BINARY_DIR}/cuda_emulated/${name}.cpp)
+    get_filename_component(kernel ${source} NAME_WE)
+    set(wrapper ${PROJECT_BINARY_DIR}/${name}/${kernel}.cpp)
     file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${source}\"\n" @ONLY)
-    target_sources(fer_cuda_emulated PRIVATE ${wrapper})
+    set_source_files_properties(${wrapper} PROPERTIES COMPILE_OPTIONS "${ARGN}")
+    target_sources(${name} PRIVATE ${wrapper})
   endforeach()
+endfunction()
+
+if(FER_CUDA_HEADERS)
+  emulated_library(fer_cuda_emulated)
+  if(NOT FER_SANITIZE)
+    # For ThreadSanitizer, to which a CUDA thread is a thread: the files that switch between those are none of it.
+    emulated_library(fer_cuda_races -fsanitize=thread)
+    target_compile_definitions(fer_cuda_races PRIVATE FER_TSAN)
+    target_link_options(fer_cuda_races PUBLIC -fsanitize=thread)
+  endif()
 endif()

@@ -20,6 +20,9 @@ namespace fer::emulation {
 enum class Order { forward, reverse, random };
 void set_order(Order order, uint64_t seed = 1);
 
+// Whether ThreadSanitizer looks for races between threads that no barrier keeps apart, whatever their order.
+bool watches_races();
+
 // What has run since the program began.
 struct Counts {
   int64_t launches = 0, blocks = 0, threads = 0, barriers = 0, warp_operations = 0;

@@ -477,6 +477,8 @@ void shuffle(unsigned mask, const void* value, void* result, size_t bytes, unsig
 
 unsigned lane() { return scheduler().lane(); }
 
+bool watches_races() { return tsan; }
+
 void set_order(Order order, uint64_t seed) {
   scheduler().order = order;
   scheduler().seed = seed;
