@@ -79,7 +79,7 @@ struct PlanCommand {
     std::printf("\n%s, batch %ld, one training step: %zu operations, %.2f GFLOP (2 x multiply-adds), %.1f MB moved\n",
                 plan["model"].get<std::string>().c_str(), plan["batch"].get<int64_t>(), plan["layers"].size(),
                 plan["flops_per_step"].get<double>() / 1e9, plan["bytes_per_step"].get<double>() / 1e6);
-    std::printf("peak memory %s: arena %s (no plan needs less than %s), weights and moments %s\n",
+    std::printf("peak memory %s: arena %s (no placement of its values needs less than %s), weights and moments %s\n",
                 bytes("planned_peak_bytes").c_str(), bytes("arena_bytes").c_str(), bytes("lower_bound_bytes").c_str(),
                 bytes("variable_bytes").c_str());
     std::printf("roofline time %.2f ms at %.0f GFLOP/s and %.1f GB/s\n", plan["roofline_ms"].get<double>(),
