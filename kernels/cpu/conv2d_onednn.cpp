@@ -3,6 +3,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/cpu/conv2d_products.h"
 #include "kernels/cpu/conv2d_tiles.h"
+#include "kernels/cpu/conv2d_winograd.h"
 #include "kernels/onednn.h"
 #include "tensor/error.h"
 
@@ -75,6 +76,9 @@ struct Convolution {
 PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
                                              bool bias, const Conv2dEpilogue& epilogue) {
   return prepared("conv2d", x, w, [&]() -> PreparedConv2dForward {
+    if (is_winograd(params, w, y)) {
+      return prepare_winograd_forward(params, x, w, y, epilogue);
+    }
     if (is_tiled(w)) {
       return prepare_tiled_forward(params, x, w, y, epilogue);
     }
@@ -115,6 +119,9 @@ PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& para
     if (is_pointwise_product(params, w)) {
       return prepare_pointwise_backward_data(params, w, dy, dx);
     }
+    if (is_winograd(params, w, dy)) {
+      return prepare_winograd_backward_data(params, w, dy, dx);
+    }
     if (has_few_channels(w)) {
       return prepare_few_channels_backward_data(params, w, dy);
     }
@@ -146,6 +153,9 @@ PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& 
   return prepared("conv2d_backward_weight", x, dw, [&]() -> PreparedConv2dBackwardWeight {
     if (is_pointwise_product(params, dw)) {
       return prepare_pointwise_backward_weight(params, x, dy, dw, bias);
+    }
+    if (is_winograd(params, dw, dy)) {
+      return prepare_winograd_backward_weight(params, x, dy, dw, bias);
     }
     if (is_small_map(dw, dy)) {
       return prepare_small_map_backward_weight(params, dy, dw, bias);
