@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "kernels/channel_sum.h"
-#include "kernels/cpu/winograd.h"
+#include "kernels/cpu/lanes.h"
+#include "kernels/cpu/winograd_tile.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -11,350 +12,270 @@ namespace fer {
 
 namespace {
 
-constexpr int64_t lanes = Wide<double>::width;
-constexpr int64_t panel = 2 * lanes;   // channels of a register tile
-constexpr int64_t rows = 6;            // tiles of a register tile
-constexpr int64_t pad = 64 / sizeof(double);  // keeps neighbouring planes and rows in different sets of the cache
+constexpr int64_t most_elements = 64;                   // of a tile
+constexpr int64_t line = 64 / sizeof(double);           // doubles of a cache line
+constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
+constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
+constexpr int64_t most_shared_tile_bytes = int64_t{6} << 20;
 
 int64_t bytes(int64_t count, size_t size) { return round_up(count * static_cast<int64_t>(size), memory_alignment); }
 
-Doubles load_floats(const float* from) {
-  typedef float Floats __attribute__((vector_size(16)));
-  Floats values;
-  __builtin_memcpy(&values, from, sizeof values);
-  return __builtin_convertvector(values, Doubles);
-}
+// Matrices [rows][columns], one for each element of a transformed tile. Neighbouring rows and matrices start in
+// different sets of the cache.
+struct Planes {
+  Planes(int64_t elements, int64_t rows, int64_t columns)
+      : row(columns + line), plane(rows * row + line), size(bytes(elements * plane, sizeof(double))) {}
+  int64_t row, plane;
+  int64_t size;  // in bytes
+};
 
-// Images cut into tiles of `outputs` x `outputs` results, each made from `inputs` x `inputs` pixels around them.
+// Images [N,H,W,C] whose convolution [N,OH,OW,K] is made in tiles of `outputs` x `outputs` pixels, each from `inputs` x
+// `inputs` around them.
 struct Tiles {
-  Shape from, to;  // [N,H,W,C] that is read, [N,OH,OW,K] that is made
-  int64_t top, left;
+  Shape from, to;
+  int64_t top, left;  // padding
   int64_t outputs;
 
+  int64_t inputs() const { return outputs + 2; }
+  int64_t elements() const { return inputs() * inputs(); }
   int64_t down() const { return (to[1] + outputs - 1) / outputs; }
   int64_t across() const { return (to[2] + outputs - 1) / outputs; }
   int64_t count() const { return from[0] * down() * across(); }
-};
 
-// Calls body(i, j, offset) for the elements of a tile's square of `side` x `side` pixels of images of `shape`, whose
-// first pixel is (row, column) of image n; offset is -1 outside the image.
-template <class Body>
-void for_square(const Shape& shape, int64_t n, int64_t row, int64_t column, int64_t side, Body&& body) {
-  for (int64_t i = 0; i < side; ++i) {
-    for (int64_t j = 0; j < side; ++j) {
-      const int64_t r = row + i, c = column + j;
-      const bool inside = r >= 0 && r < shape[1] && c >= 0 && c < shape[2];
-      body(i * side + j, inside ? ((n * shape[1] + r) * shape[2] + c) * shape[3] : -1);
-    }
-  }
-}
-
-// A matrix for each of a transformed tile's elements: [count][rows][columns], rows and matrices padded.
-struct Planes {
-  int64_t row, plane;
-  Planes(int64_t rows, int64_t columns) : row(columns + pad), plane(rows * row + pad) {}
-};
-
-template <int m>
-struct Squares {
-  static constexpr int outputs = Winograd<m>::outputs, inputs = Winograd<m>::inputs, count = inputs * inputs;
-
-  // v [count][tiles][channels] = B^T d B of tiles first … first + tiles - 1.
-  static void input(const Tiles& tiles, const float* x, const float* zeros, int64_t first, int64_t begin, int64_t end,
-                    const Planes& planes, double* v) {
-    const int64_t channels = tiles.from[3];
-    for (int64_t t = begin; t < end; ++t) {
-      const float* pixels[count];
-      const int64_t tile = first + t;
-      for_square(tiles.from, tile / (tiles.down() * tiles.across()),
-                 tile / tiles.across() % tiles.down() * outputs - tiles.top,
-                 tile % tiles.across() * outputs - tiles.left, inputs,
-                 [&](int64_t i, int64_t offset) { pixels[i] = offset < 0 ? zeros : x + offset; });
-      double* const to = v + t * planes.row;
-      for (int64_t c = 0; c < channels; c += lanes) {
-        transform_rows_and_columns<inputs, inputs>(
-            Winograd<m>::input, [&](int i, int j) { return load_floats(pixels[i * inputs + j] + c); },
-            [&](int i, int j, Doubles value) { Wide<double>::store(to + (i * inputs + j) * planes.plane + c, value); });
+  // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image ends.
+  // The next tile's pixels are asked for early: no hardware sees them coming.
+  template <class Body>
+  void for_inputs(int64_t first, int64_t count, const float* images, const float* outside, Body&& body) const {
+    const float* pixels[2][most_elements];
+    look_up(from, first, top, left, inputs(), images, outside, pixels[0]);
+    for (int64_t t = 0; t < count; ++t) {
+      if (t + 1 < count) {
+        const float** const next = pixels[(t + 1) % 2];
+        look_up(from, first + t + 1, top, left, inputs(), images, outside, next);
+        for (int64_t i = 0; i < elements(); ++i) {
+          prefetch(next[i], from[3]);
+        }
       }
+      body(t, pixels[t % 2]);
     }
   }
 
-  // d [count][tiles][channels] = A dy A^T.
-  static void cotangent(const Tiles& tiles, const float* dy, const float* zeros, int64_t first, int64_t begin,
-                        int64_t end, int64_t first_channel, int64_t channels, const Planes& planes, double* d) {
-    for (int64_t t = begin; t < end; ++t) {
-      const float* pixels[outputs * outputs];
-      const int64_t tile = first + t;
-      for_square(tiles.to, tile / (tiles.down() * tiles.across()), tile / tiles.across() % tiles.down() * outputs,
-                 tile % tiles.across() * outputs, outputs, [&](int64_t i, int64_t offset) {
-                   pixels[i] = offset < 0 ? zeros : dy + offset + first_channel;
-                 });
-      double* const to = d + t * planes.row;
-      for (int64_t c = 0; c < channels; c += lanes) {
-        transform_rows_and_columns<outputs, inputs>(
-            Winograd<m>::cotangent, [&](int i, int j) { return load_floats(pixels[i * outputs + j] + c); },
-            [&](int i, int j, Doubles value) { Wide<double>::store(to + (i * inputs + j) * planes.plane + c, value); });
+  // The addresses of the pixels that a tile makes.
+  template <class T>
+  void outputs_of(int64_t tile, T* images, T* outside, T** pixels) const {
+    look_up(to, tile, 0, 0, outputs, images, outside, pixels);
+  }
+
+ private:
+  template <class T>
+  void look_up(const Shape& shape, int64_t tile, int64_t up, int64_t back, int64_t side, T* images, T* outside,
+               T** pixels) const {
+    const int64_t height = shape[1], width = shape[2], channels = shape[3];
+    T* const image = images + tile / (down() * across()) * height * width * channels;
+    const int64_t row = tile / across() % down() * outputs - up, column = tile % across() * outputs - back;
+    for (int64_t r = row; r < row + side; ++r) {
+      for (int64_t c = column; c < column + side; ++c) {
+        const bool inside = r >= 0 && r < height && c >= 0 && c < width;
+        *pixels++ = inside ? image + (r * width + c) * channels : outside;
       }
     }
   }
 };
 
-// m [rows][panel] = v [rows][depth] u [depth][panel], on register tiles.
-void multiply(const double* v, int64_t v_row, const double* u, int64_t depth, double* m, int64_t m_row) {
-  Doubles low[rows] = {}, high[rows] = {};
-  for (int64_t c = 0; c < depth; ++c, u += panel) {
-    const Doubles u_low = Wide<double>::load(u), u_high = Wide<double>::load(u + lanes);
-#pragma GCC unroll 6
-    for (int64_t r = 0; r < rows; ++r) {
-      const double factor = v[r * v_row + c];
-      low[r] += factor * u_low;
-      high[r] += factor * u_high;
-    }
-  }
-#pragma GCC unroll 6
-  for (int64_t r = 0; r < rows; ++r) {
-    Wide<double>::store(m + r * m_row, low[r]);
-    Wide<double>::store(m + r * m_row + lanes, high[r]);
-  }
-}
-
-// What makes the transformed weights: u of output channel `o` and input channel `c` at tap (i, j) is
-// w[o * output_stride + c * input_stride + tap offset], taps in reverse for the data gradient.
+// Weights w [o * output_stride + c * input_stride + tap * tap_stride], as the forward pass or the data gradient reads
+// them: taps in reverse there.
 struct Weights {
   int64_t outputs, inputs;
   int64_t output_stride, input_stride, tap_stride;
-  bool reversed;
+
+  WinogradWeights at(const float* w, int64_t output, int64_t input) const {
+    const int64_t first_tap = tap_stride < 0 ? -8 * tap_stride : 0;
+    return {w + output * output_stride + input * input_stride + first_tap, output_stride, tap_stride};
+  }
 };
 
-// u [count][panels][inputs][panel] = G g G^T of output channels first … first + channels - 1.
-template <int m>
-void transform_weights(const Weights& weights, const float* w, int64_t first, int64_t channels, int64_t plane,
-                       double* u) {
-  constexpr int size = Winograd<m>::inputs;
-  parallel_for(channels / panel * weights.inputs, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) {
-      const int64_t c = index % weights.inputs, output = first + index / weights.inputs * panel;
-      for (int64_t half = 0; half < panel; half += lanes) {
-        const float* const from = w + (output + half) * weights.output_stride + c * weights.input_stride;
-        double* const to = u + index * panel + half;
-        transform_rows_and_columns<3, size>(
-            Winograd<m>::weights,
-            [&](int i, int j) {
-              const float* const tap = from + (weights.reversed ? 8 - i * 3 - j : i * 3 + j) * weights.tap_stride;
-              const int64_t stride = weights.output_stride;
-              return Doubles{tap[0], tap[stride], tap[2 * stride], tap[3 * stride]};
-            },
-            [&](int i, int j, Doubles value) { Wide<double>::store(to + (i * size + j) * plane, value); });
-      }
-    }
-  });
-}
-
-// Convolution as both the forward pass and the data gradient have it.
-template <int m>
-struct Product {
-  using Square = Squares<m>;
-  static constexpr int64_t count = Square::count;
-
+// y = A^T [(G g G^T) * (B^T x B)] A, in blocks of output channels, each in blocks of tiles. Workspace: the weights,
+// transformed [elements][channels / panel][inputs][panel]; a pixel of zeros; each thread's tiles and their products.
+class Product {
+ public:
   Product(const Tiles& tiles, const Weights& weights, const Conv2dEpilogue& epilogue)
-      : tiles(tiles),
-        weights(weights),
-        epilogue(epilogue),
-        channels(std::clamp<int64_t>(weight_bytes_at_once / (count * weights.inputs * panel * 8), 1,
-                                     weights.outputs / panel) *
-                 panel),
-        tiles_at_once(std::max(rows, tile_bytes_at_once / (count * (weights.inputs + channels) * 8) / rows * rows)),
-        u_plane(weights.inputs * channels + pad),
-        v_planes(tiles_at_once, weights.inputs),
-        m_planes(tiles_at_once, channels),
-        zeros(bytes(count * u_plane, sizeof(double))),
-        threads(zeros + bytes(weights.inputs, sizeof(float))),
-        v_bytes(bytes(count * v_planes.plane, sizeof(double))),
-        thread_bytes(v_bytes + bytes(count * m_planes.plane, sizeof(double))) {}
+      : tiles_(tiles),
+        weights_(weights),
+        epilogue_(epilogue),
+        tile_(winograd_tile(tiles.outputs)),
+        channels_(std::clamp<int64_t>(most_weight_bytes / (weights.inputs * element_bytes()) / tile_.panel, 1,
+                                      weights.outputs / tile_.panel) *
+                  tile_.panel),
+        tiles_at_once_(std::max<int64_t>(1, most_tile_bytes / ((weights.inputs + channels_) * element_bytes()) /
+                                                winograd_tiles) *
+                       winograd_tiles),
+        u_(tiles.elements(), 1, weights.inputs * channels_),
+        v_(tiles.elements(), tiles_at_once_, weights.inputs),
+        m_(tiles.elements(), tiles_at_once_, channels_),
+        zeros_(u_.size),
+        threads_(zeros_ + bytes(weights.inputs, sizeof(float))) {}
 
-  static constexpr int64_t weight_bytes_at_once = 9 << 20, tile_bytes_at_once = 3 << 19;
+  int64_t workspace_bytes() const { return threads_ + (v_.size + m_.size) * thread_count(); }
 
   void run(const float* x, const float* w, const float* bias, float* y, std::byte* workspace) const {
     double* const u = reinterpret_cast<double*>(workspace);
-    float* const zero_pixel = reinterpret_cast<float*>(workspace + zeros);
-    std::fill_n(zero_pixel, weights.inputs, 0.0F);
-    for (int64_t first = 0; first < weights.outputs; first += channels) {
-      const int64_t outputs = std::min(channels, weights.outputs - first);
-      transform_weights<m>(weights, w, first, outputs, u_plane, u);
-      parallel_parts(tiles.count(), rows, [&](int64_t begin, int64_t end, int part) {
-        double* const v = reinterpret_cast<double*>(workspace + threads + part * thread_bytes);
-        double* const products = reinterpret_cast<double*>(workspace + threads + part * thread_bytes + v_bytes);
-        for (int64_t tile = begin; tile < end; tile += tiles_at_once) {
-          const int64_t now = std::min(tiles_at_once, end - tile);
-          Square::input(tiles, x, zero_pixel, tile, 0, now, v_planes, v);
-          for (int64_t f = 0; f < count; ++f) {
-            for (int64_t o = 0; o < outputs; o += panel) {
-              // The rows past `now` hold whatever was there; nobody reads their products.
-              for (int64_t t = 0; t < now; t += rows) {
-                multiply(v + f * v_planes.plane + t * v_planes.row, v_planes.row,
-                         u + f * u_plane + o * weights.inputs, weights.inputs,
-                         products + f * m_planes.plane + t * m_planes.row + o, m_planes.row);
-              }
-            }
+    float* const zeros = reinterpret_cast<float*>(workspace + zeros_);
+    std::fill_n(zeros, weights_.inputs, 0.0F);
+    for (int64_t first = 0; first < weights_.outputs; first += channels_) {
+      const int64_t channels = std::min(channels_, weights_.outputs - first);
+      transform_weights(w, first, channels, u);
+      parallel_parts(tiles_.count(), winograd_tiles, [&](int64_t begin, int64_t end, int part) {
+        std::byte* const own = workspace + threads_ + part * (v_.size + m_.size);
+        double* const v = reinterpret_cast<double*>(own);
+        double* const m = reinterpret_cast<double*>(own + v_.size);
+        for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {
+          const int64_t count = std::min(tiles_at_once_, end - tile);
+          tiles_.for_inputs(tile, count, x, zeros, [&](int64_t t, const float** pixels) {
+            tile_.input(pixels, weights_.inputs, v + t * v_.row, v_.plane);
+          });
+          multiply(v, u, channels, count, m);
+          for (int64_t t = 0; t < count; ++t) {
+            float* pixels[most_elements];
+            tiles_.outputs_of<float>(tile + t, y, nullptr, pixels);
+            store(m + t * m_.row, bias, first, channels, pixels);
           }
-          output(products, tile, now, bias, y, first, outputs);
         }
       });
     }
   }
 
-  // y = A^T m A of tiles first … first + now - 1, channels first_channel … first_channel + outputs - 1.
-  void output(const double* products, int64_t first, int64_t now, const float* bias, float* y, int64_t first_channel,
-              int64_t outputs) const {
-    constexpr int side = Square::outputs, size = Square::inputs;
-    typedef float Floats __attribute__((vector_size(16)));
-    const ClampRange range = *clamp_range(epilogue.activation);
-    for (int64_t t = 0; t < now; ++t) {
-      float* pixels[side * side];
-      const int64_t tile = first + t;
-      for_square(tiles.to, tile / (tiles.down() * tiles.across()), tile / tiles.across() % tiles.down() * side,
-                 tile % tiles.across() * side, side,
-                 [&](int64_t i, int64_t offset) { pixels[i] = offset < 0 ? nullptr : y + offset + first_channel; });
-      const double* const from = products + t * m_planes.row;
-      for (int64_t o = 0; o < outputs; o += lanes) {
-        const Doubles start = bias == nullptr ? Doubles{} : load_floats(bias + first_channel + o);
-        transform_rows_and_columns<size, side>(
-            Winograd<m>::output,
-            [&](int i, int j) { return Wide<double>::load(from + (i * size + j) * m_planes.plane + o); },
-            [&](int i, int j, Doubles value) {
-              float* const to = pixels[i * side + j];
-              if (to != nullptr) {
-                const Doubles sum = start + value + (epilogue.add ? load_floats(to + o) : Doubles{});
-                Floats result = __builtin_convertvector(sum, Floats);
-                result = result < range.low ? Floats{} + range.low : result;
-                result = result > range.high ? Floats{} + range.high : result;
-                __builtin_memcpy(to + o, &result, sizeof result);
-              }
-            });
+ private:
+  int64_t element_bytes() const { return tiles_.elements() * static_cast<int64_t>(sizeof(double)); }
+
+  void transform_weights(const float* w, int64_t first, int64_t channels, double* u) const {
+    const int64_t panel = tile_.panel;
+    parallel_for(channels / panel * weights_.inputs, winograd_channels, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t output = first + i / weights_.inputs * panel;
+        tile_.weights(weights_.at(w, output, i % weights_.inputs), u + i * panel, u_.plane);
+      }
+    });
+  }
+
+  // Rows of v past `count` hold whatever was there; nobody reads their products.
+  void multiply(const double* v, const double* u, int64_t channels, int64_t count, double* m) const {
+    const int64_t depth = weights_.inputs;
+    for (int64_t i = 0; i < tiles_.elements(); ++i) {
+      for (int64_t o = 0; o < channels; o += tile_.panel) {
+        tile_.multiply(v + i * v_.plane, v_.row, round_up(count, winograd_tiles), u + i * u_.plane + o * depth, depth,
+                       m + i * m_.plane + o, m_.row);
       }
     }
   }
 
-  Tiles tiles;
-  Weights weights;
-  Conv2dEpilogue epilogue;
-  int64_t channels;       // output channels whose weights are transformed at a time
-  int64_t tiles_at_once;  // of a thread
-  int64_t u_plane;
-  Planes v_planes, m_planes;
-  int64_t zeros, threads, v_bytes, thread_bytes;  // where the workspace's parts begin, after the weights
-  int64_t workspace_bytes() const { return threads + thread_bytes * thread_count(); }
+  void store(const double* m, const float* bias, int64_t first, int64_t channels, float** pixels) const {
+    for (int64_t i = 0; i < tiles_.outputs * tiles_.outputs; ++i) {
+      pixels[i] = pixels[i] == nullptr ? nullptr : pixels[i] + first;
+    }
+    const ClampRange range = *clamp_range(epilogue_.activation);
+    tile_.output(m, m_.plane, channels,
+                 {bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high}, pixels);
+  }
+
+  Tiles tiles_;
+  Weights weights_;
+  Conv2dEpilogue epilogue_;
+  WinogradTile tile_;
+  int64_t channels_;       // output channels of a block
+  int64_t tiles_at_once_;  // of a thread
+  Planes u_, v_, m_;
+  int64_t zeros_, threads_;  // where parts of the workspace begin
 };
 
-// acc [4][panel] += d^T v over `count` tiles; `first`: put there.
-void add_outer_products(const double* d, int64_t d_row, const double* v, int64_t v_row, int64_t count, bool first,
-                        double* acc, int64_t acc_row) {
-  Doubles low[lanes] = {}, high[lanes] = {};
-  if (!first) {
-#pragma GCC unroll 4
-    for (int64_t r = 0; r < lanes; ++r) {
-      low[r] = Wide<double>::load(acc + r * acc_row);
-      high[r] = Wide<double>::load(acc + r * acc_row + lanes);
-    }
-  }
-  for (int64_t t = 0; t < count; ++t) {
-    const Doubles v_low = Wide<double>::load(v + t * v_row), v_high = Wide<double>::load(v + t * v_row + lanes);
-#pragma GCC unroll 4
-    for (int64_t r = 0; r < lanes; ++r) {
-      const double factor = d[t * d_row + r];
-      low[r] += factor * v_low;
-      high[r] += factor * v_high;
-    }
-  }
-#pragma GCC unroll 4
-  for (int64_t r = 0; r < lanes; ++r) {
-    Wide<double>::store(acc + r * acc_row, low[r]);
-    Wide<double>::store(acc + r * acc_row + lanes, high[r]);
-  }
-}
+// dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Threads share the tiles when
+// these are transformed, then the elements, so that each sum is made in one order. Workspace: the sums
+// [elements][channels][inputs], the transformed x and dy, a pixel of zeros.
+class WeightGradient {
+ public:
+  explicit WeightGradient(const Tiles& tiles)
+      : tiles_(tiles),
+        tile_(winograd_tile(tiles.outputs)),
+        inputs_(tiles.from[3]),
+        channels_(std::clamp<int64_t>(most_weight_bytes / (inputs_ * element_bytes()) / tile_.factors, 1,
+                                      tiles.to[3] / tile_.factors) *
+                  tile_.factors),
+        tiles_at_once_(std::clamp<int64_t>(most_shared_tile_bytes / ((inputs_ + channels_) * element_bytes()), 1,
+                                           tiles.count())),
+        sums_(tiles.elements(), channels_, inputs_),
+        v_(tiles.elements(), tiles_at_once_, inputs_),
+        d_(tiles.elements(), tiles_at_once_, channels_) {}
 
-template <int m>
-struct WeightGradient {
-  using Square = Squares<m>;
-  static constexpr int64_t count = Square::count;
-  static constexpr int64_t sum_bytes_at_once = 9 << 20, tile_bytes_at_once = 6 << 20;
-
-  WeightGradient(const Tiles& tiles)
-      : tiles(tiles),
-        inputs(tiles.from[3]),
-        channels(std::clamp<int64_t>(sum_bytes_at_once / (count * inputs * panel * 8), 1, tiles.to[3] / panel) * panel),
-        tiles_at_once(std::clamp<int64_t>(tile_bytes_at_once / (count * (inputs + channels) * 8), 8, tiles.count())),
-        v_planes(tiles_at_once, inputs),
-        d_planes(tiles_at_once, channels),
-        sums(channels, inputs),
-        v(bytes(count * sums.plane, sizeof(double))),
-        d(v + bytes(count * v_planes.plane, sizeof(double))),
-        zeros(d + bytes(count * d_planes.plane, sizeof(double))),
-        spare(zeros + bytes(std::max(inputs, channels), sizeof(float))) {}
+  int64_t workspace_bytes() const { return zeros() + bytes(std::max(inputs_, tiles_.to[3]), sizeof(float)); }
 
   void run(const float* x, const float* dy, float* dw, std::byte* workspace) const {
-    double* const acc = reinterpret_cast<double*>(workspace);
-    double* const v_data = reinterpret_cast<double*>(workspace + v);
-    double* const d_data = reinterpret_cast<double*>(workspace + d);
-    float* const zero_pixel = reinterpret_cast<float*>(workspace + zeros);
-    std::fill_n(zero_pixel, std::max(inputs, channels), 0.0F);
-    for (int64_t first = 0; first < tiles.to[3]; first += channels) {
-      const int64_t outputs = std::min(channels, tiles.to[3] - first);
-      for (int64_t tile = 0; tile < tiles.count(); tile += tiles_at_once) {
-        const int64_t now = std::min(tiles_at_once, tiles.count() - tile);
-        parallel_for(now, 1, [&](int64_t begin, int64_t end) {
-          if (first == 0 || tiles_at_once < tiles.count()) {
-            Square::input(tiles, x, zero_pixel, tile, begin, end, v_planes, v_data);
-          }
-          Square::cotangent(tiles, dy, zero_pixel, tile, begin, end, first, outputs, d_planes, d_data);
-        });
+    double* const sums = reinterpret_cast<double*>(workspace);
+    double* const v = reinterpret_cast<double*>(workspace + sums_.size);
+    double* const d = reinterpret_cast<double*>(workspace + sums_.size + v_.size);
+    float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
+    std::fill_n(zeros, std::max(inputs_, tiles_.to[3]), 0.0F);
+    for (int64_t first = 0; first < tiles_.to[3]; first += channels_) {
+      const int64_t channels = std::min(channels_, tiles_.to[3] - first);
+      for (int64_t tile = 0; tile < tiles_.count(); tile += tiles_at_once_) {
+        const int64_t count = std::min(tiles_at_once_, tiles_.count() - tile);
+        const bool kept = first > 0 && count == tiles_.count();  // v, from the first block
         parallel_for(count, 1, [&](int64_t begin, int64_t end) {
-          for (int64_t f = begin; f < end; ++f) {
-            for (int64_t c = 0; c < inputs; c += panel) {
-              for (int64_t o = 0; o < outputs; o += lanes) {
-                add_outer_products(d_data + f * d_planes.plane + o, d_planes.row, v_data + f * v_planes.plane + c,
-                                   v_planes.row, now, tile == 0, acc + f * sums.plane + o * sums.row + c, sums.row);
-              }
-            }
+          if (!kept) {
+            tiles_.for_inputs(tile + begin, end - begin, x, zeros, [&](int64_t t, const float** pixels) {
+              tile_.input(pixels, inputs_, v + (begin + t) * v_.row, v_.plane);
+            });
+          }
+          for (int64_t t = begin; t < end; ++t) {
+            const float* pixels[most_elements];
+            tiles_.outputs_of<const float>(tile + t, dy + first, zeros, pixels);
+            tile_.cotangent(pixels, channels, d + t * d_.row, d_.plane);
           }
         });
+        add_products(d, v, channels, count, tile == 0, sums);
       }
-      constexpr int size = Square::inputs;
-      parallel_for(outputs, 1, [&](int64_t begin, int64_t end) {
+      parallel_for(channels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o) {
-          for (int64_t c = 0; c < inputs; c += lanes) {
-            const double* const from = acc + o * sums.row + c;
-            float* const to = dw + (first + o) * 9 * inputs + c;
-            transform_rows_and_columns<size, 3>(
-                Winograd<m>::weight_gradient,
-                [&](int i, int j) { return Wide<double>::load(from + (i * size + j) * sums.plane); },
-                [&](int i, int j, Doubles value) {
-                  typedef float Floats __attribute__((vector_size(16)));
-                  const Floats result = __builtin_convertvector(value, Floats);
-                  __builtin_memcpy(to + (i * 3 + j) * inputs, &result, sizeof result);
-                });
-          }
+          tile_.weight_gradient(sums + o * sums_.row, sums_.plane, inputs_, dw + (first + o) * 9 * inputs_, inputs_);
         }
       });
     }
   }
 
-  Tiles tiles;
-  int64_t inputs;
-  int64_t channels, tiles_at_once;
-  Planes v_planes, d_planes, sums;
-  int64_t v, d, zeros, spare;
+ private:
+  int64_t element_bytes() const { return tiles_.elements() * static_cast<int64_t>(sizeof(double)); }
+  int64_t zeros() const { return sums_.size + v_.size + d_.size; }
+
+  void add_products(const double* d, const double* v, int64_t channels, int64_t count, bool first, double* sums) const {
+    parallel_for(tiles_.elements(), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        for (int64_t c = 0; c < inputs_; c += tile_.panel) {
+          for (int64_t o = 0; o < channels; o += tile_.factors) {
+            tile_.add_products(d + i * d_.plane + o, d_.row, v + i * v_.plane + c, v_.row, count, first,
+                               sums + i * sums_.plane + o * sums_.row + c, sums_.row);
+          }
+        }
+      }
+    });
+  }
+
+  Tiles tiles_;
+  WinogradTile tile_;
+  int64_t inputs_;
+  int64_t channels_;       // output channels of a block
+  int64_t tiles_at_once_;
+  Planes sums_, v_, d_;
 };
 
-// Outputs of a tile's side: 6, 4, or 0 where neither saves enough.
+// The side of the tiles that take the fewest products; 0 where that saves less than what it costs.
 int64_t best_outputs(const Shape& y) {
   const auto products = [&](int64_t outputs) {
     const int64_t tiles = ((y[1] + outputs - 1) / outputs) * ((y[2] + outputs - 1) / outputs);
     return tiles * (outputs + 2) * (outputs + 2);
   };
-  const int64_t four = products(4), six = products(6);
-  const int64_t least = std::min(four, six);
-  return 3 * least > y[1] * y[2] * 9 ? 0 : (six <= four ? 6 : 4);
+  int64_t best = 6;
+  for (const int64_t outputs : {5, 4}) {
+    best = products(outputs) < products(best) ? outputs : best;
+  }
+  return 3 * products(best) <= 9 * y[1] * y[2] ? best : 0;
 }
 
 }  // namespace
@@ -362,51 +283,38 @@ int64_t best_outputs(const Shape& y) {
 bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y) {
   const Padding& p = params.padding;
   return w[1] == 3 && w[2] == 3 && params.stride == 1 && std::max({p.top, p.bottom, p.left, p.right}) <= 2 &&
-         w[0] % panel == 0 && w[3] % panel == 0 && w[0] >= 16 && w[3] >= 16 && best_outputs(y) != 0;
-}
-
-// Calls body(integral constant of outputs).
-template <class Body>
-auto with_outputs(int64_t outputs, Body&& body) {
-  return outputs == 6 ? body(std::integral_constant<int, 6>{}) : body(std::integral_constant<int, 4>{});
+         w[0] % winograd_channels == 0 && w[3] % winograd_channels == 0 && best_outputs(y) > 0;
 }
 
 PreparedConv2dForward prepare_winograd_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
                                                const Shape& y, const Conv2dEpilogue& epilogue) {
-  return with_outputs(best_outputs(y), [&](auto m) -> PreparedConv2dForward {
-    const Tiles tiles{x, y, params.padding.top, params.padding.left, m};
-    const Product<m> product(tiles, {w[0], w[3], 9 * w[3], 1, w[3], false}, epilogue);
-    return {[product](View<const float> x, View<const float> w, View<const float> b, View<float> y,
-                      std::byte* workspace) { product.run(x.data, w.data, b.data, y.data, workspace); },
-            product.workspace_bytes()};
-  });
+  const Product product({x, y, params.padding.top, params.padding.left, best_outputs(y)},
+                        {w[0], w[3], 9 * w[3], 1, w[3]}, epilogue);
+  return {[product](View<const float> x, View<const float> w, View<const float> b, View<float> y,
+                    std::byte* workspace) { product.run(x.data, w.data, b.data, y.data, workspace); },
+          product.workspace_bytes()};
 }
 
 PreparedConv2dBackwardData prepare_winograd_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                           const Shape& dx) {
-  return with_outputs(best_outputs(dy), [&](auto m) -> PreparedConv2dBackwardData {
-    const Tiles tiles{dy, dx, 2 - params.padding.top, 2 - params.padding.left, m};
-    const Product<m> product(tiles, {w[3], w[0], 1, 9 * w[3], w[3], true}, {});
-    return {[product](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
-              product.run(dy.data, w.data, nullptr, dx.data, workspace);
-            },
-            product.workspace_bytes()};
-  });
+  const Product product({dy, dx, 2 - params.padding.top, 2 - params.padding.left, best_outputs(dy)},
+                        {w[3], w[0], 1, 9 * w[3], -w[3]}, {});
+  return {[product](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
+            product.run(dy.data, w.data, nullptr, dx.data, workspace);
+          },
+          product.workspace_bytes()};
 }
 
 PreparedConv2dBackwardWeight prepare_winograd_backward_weight(const Conv2dParams& params, const Shape& x,
                                                               const Shape& dy, const Shape& dw, bool bias) {
-  return with_outputs(best_outputs(dy), [&](auto m) -> PreparedConv2dBackwardWeight {
-    const WeightGradient<m> gradient({x, dy, params.padding.top, params.padding.left, m});
-    return {[gradient](View<const float> x, View<const float> dy, View<float> dw, View<float> db,
-                       std::byte* workspace) {
-              gradient.run(x.data, dy.data, dw.data, workspace);
-              if (db.data != nullptr) {
-                channel_sum<float>(dy, db, workspace);
-              }
-            },
-            std::max(gradient.spare, bias ? channel_sum_workspace(dw[0]) : 0)};
-  });
+  const WeightGradient gradient({x, dy, params.padding.top, params.padding.left, best_outputs(dy)});
+  return {[gradient](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
+            gradient.run(x.data, dy.data, dw.data, workspace);
+            if (db.data != nullptr) {
+              channel_sum<float>(dy, db, workspace);
+            }
+          },
+          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(dw[0]) : 0)};
 }
 
 }  // namespace fer
