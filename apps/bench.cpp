@@ -1,6 +1,42 @@
 #include "apps/bench.h"
 
+#include "analysis/machine.h"
+#include "tensor/parallel.h"
+
 namespace fer {
+
+void BenchOptions::add_to(CLI::App& command, const std::string& what) {
+  step.add_to(command, options);
+  command.add_option("--classes", classes, "outputs of the network")->capture_default_str();
+  command.add_option("--repeats", repeats, what + " measured")->capture_default_str();
+  command.add_option("--warm-up", warm_up, what + " before them")->capture_default_str();
+  command.add_flag("--json", json, "one JSON object on standard output");
+}
+
+Device BenchOptions::apply() {
+  options.augment = "none";
+  options.data = "none";
+  const Device device = step.apply(options);
+  options.check();
+  if (repeats < 1 || warm_up < 0) {
+    fail("--repeats must be at least 1 and --warm-up zero or more");
+  }
+  if (device == Device::null) {
+    fail("--device null runs nothing; use fer plan");
+  }
+  return device;
+}
+
+nlohmann::json BenchOptions::result_of(const char* part, Device device) const {
+  return {{"bench", part},
+          {"repeats", repeats},
+          {"warm_up", warm_up},
+          {"device", std::string(name_of(device))},
+          {"precision", step.precision},
+          {"threads", thread_count()},
+          {"seed", options.seed},
+          {"machine", machine_description()}};
+}
 
 void add_bench_command(CLI::App& program) {
   CLI::App* group = program.add_subcommand("bench", "measure what things cost");

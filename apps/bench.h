@@ -6,8 +6,26 @@
 
 #include "analysis/step_costs.h"
 #include "apps/commands.h"
+#include "apps/common.h"
 
 namespace fer {
+
+// What every part is told that runs a network, and says of how it ran.
+struct BenchOptions {
+  TrainOptions options;
+  StepOptions step;
+  int64_t classes = 7, repeats = 15, warm_up = 3;
+  bool json = false;
+
+  // Binds them; `what` is repeated.
+  void add_to(CLI::App& command, const std::string& what);
+
+  // Checks them and gives the device; throws where there is nothing to run on.
+  Device apply();
+
+  // {"bench": part}, and what it ran on.
+  nlohmann::json result_of(const char* part, Device device) const;
+};
 
 // Seconds of each repeat of run(), after `warm_up` that are not counted.
 template <class Run>

@@ -14,23 +14,20 @@ namespace {
 
 // A network as it is before training attacks noise. Labels are its own predictions, so that no image is finished before
 // it begins, and hardly one before its candidates are used up.
-struct BenchAttack {
-  TrainOptions options;
-  StepOptions step;
+struct BenchAttack : BenchOptions {
   PixelAttackOptions pixel;
-  int64_t classes = 7, images = 16, repeats = 5;
+  int64_t images = 16;
   double eps = 0.01;
-  bool json = false;
+
+  BenchAttack() {
+    repeats = 5;
+    warm_up = 1;
+  }
 
   void run() {
-    const Device device = step.apply(options);
-    options.data = "none";
-    options.check();
-    if (repeats < 1 || images < 1) {
-      fail("--repeats and --images must be at least 1");
-    }
-    if (device == Device::null) {
-      fail("--device null runs nothing; use fer plan");
+    const Device device = apply();
+    if (images < 1) {
+      fail("--images must be at least 1");
     }
     const ModelOptions model = model_options(options, classes);
     const Network network = make_network(options.model, model, options.seed, device, parse_precision(step.precision));
@@ -47,10 +44,10 @@ struct BenchAttack {
     const Tensor batch = faces(options.batch), few = faces(images);
     Fgsm fgsm(network, image, {eps}, options.batch);
     const Tensor batch_labels = predicted(network, image, batch), few_labels = predicted(network, image, few);
-    std::vector<double> fgsm_seconds = time_repeats(1, repeats, [&] { fgsm.attack(batch, batch_labels); });
+    std::vector<double> fgsm_seconds = time_repeats(warm_up, repeats, [&] { fgsm.attack(batch, batch_labels); });
     PixelAttack pixels(network, image, pixel);
     int64_t queries = 0;
-    std::vector<double> pixel_seconds = time_repeats(1, repeats, [&] {
+    std::vector<double> pixel_seconds = time_repeats(warm_up, repeats, [&] {
       const AttackResult result = pixels.attack(few, few_labels);
       queries = 0;
       for (int64_t q : result.queries) {
@@ -62,23 +59,15 @@ struct BenchAttack {
       const auto number = static_cast<double>(count);
       return Spread{number / seconds.value, number / seconds.high, number / seconds.low};
     };
-    nlohmann::json result = {
-        {"bench", "attack"},
-        {"model", options.model},
-        {"image", to_string(image)},
-        {"fgsm_batch", options.batch},
-        {"fgsm_planned_bytes", fgsm.plan().peak_bytes()},
-        {"one_pixel", pixel.describe()},
-        {"one_pixel_images", images},
-        {"one_pixel_planned_bytes", pixels.plan().peak_bytes()},
-        {"repeats", repeats},
-        {"peak_rss_bytes", peak_resident_bytes()},
-        {"threads", thread_count()},
-        {"device", std::string(name_of(device))},
-        {"precision", step.precision},
-        {"seed", options.seed},
-        {"machine", machine_description()},
-    };
+    nlohmann::json result = result_of("attack", device);
+    result.update({{"model", options.model},
+                   {"image", to_string(image)},
+                   {"fgsm_batch", options.batch},
+                   {"fgsm_planned_bytes", fgsm.plan().peak_bytes()},
+                   {"one_pixel", pixel.describe()},
+                   {"one_pixel_images", images},
+                   {"one_pixel_planned_bytes", pixels.plan().peak_bytes()},
+                   {"peak_rss_bytes", peak_resident_bytes()}});
     put(result, "fgsm_ms", scaled(fgsm_time, 1e3));
     put(result, "fgsm_images_per_s", rate(options.batch, fgsm_time));
     put(result, "one_pixel_images_per_s", rate(images, pixel_time));
@@ -114,13 +103,10 @@ void add_bench_attack_command(CLI::App& bench) {
   CLI::App* command = bench.add_subcommand("attack", "images a second of FGSM and of the one-pixel attack");
   static BenchAttack attack;
   command->add_option("--model", attack.options.model, "the network (see fer models)")->capture_default_str();
-  attack.step.add_to(*command, attack.options);
-  command->add_option("--classes", attack.classes, "outputs of the network")->capture_default_str();
+  attack.add_to(*command, "attacks of each kind");
   command->add_option("--eps", attack.eps, "FGSM's step")->capture_default_str();
   command->add_option("--candidates", attack.pixel.candidates, "pixels tried on each image")->capture_default_str();
   command->add_option("--images", attack.images, "images of the one-pixel attack")->capture_default_str();
-  command->add_option("--repeats", attack.repeats, "times each attack is measured")->capture_default_str();
-  command->add_flag("--json", attack.json, "one JSON object on standard output");
   command->callback([] { attack.run(); });
 }
 

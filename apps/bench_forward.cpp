@@ -4,33 +4,18 @@
 
 #include "analysis/machine.h"
 #include "apps/bench.h"
-#include "apps/common.h"
-#include "tensor/parallel.h"
 
 namespace fer {
 
 namespace {
 
 // From u8 images to probabilities, by the very classifier of fer eval and fer predict.
-struct BenchForward {
-  TrainOptions options;
-  StepOptions step;
-  int64_t classes = 7, repeats = 15, warm_up = 3;
-  bool json = false;
-
+struct BenchForward : BenchOptions {
   void run() {
-    const Device device = step.apply(options);
+    const Device device = apply();
     const Precision precision = parse_precision(step.precision);
-    options.data = "none";
-    options.check();
-    if (repeats < 1 || warm_up < 0) {
-      fail("--repeats must be at least 1 and --warm-up zero or more");
-    }
     if (!step.memory_limit.empty()) {
       fail("--memory-limit is for training steps; a forward pass keeps nothing that could be computed again");
-    }
-    if (device == Device::null) {
-      fail("--device null runs nothing; use fer plan");
     }
     const ModelOptions model = model_options(options, classes);
     const Network network = make_network(options.model, model, options.seed, device, precision);
@@ -49,26 +34,18 @@ struct BenchForward {
     const MachineLimits limits = measure_limits(device, precision);
     const Plan& plan = classifier.plan();
     const auto flops = static_cast<double>(plan.total_cost().flops);
-    nlohmann::json result = {
-        {"bench", "forward"},
-        {"model", options.model},
-        {"batch", options.batch},
-        {"parameters", count_parameters(options.model, model).total},
-        {"min_ms", 1e3 * *std::min_element(times.begin(), times.end())},
-        {"max_ms", 1e3 * *std::max_element(times.begin(), times.end())},
-        {"repeats", repeats},
-        {"images_per_s", static_cast<double>(options.batch) / typical.value},
-        {"flops", plan.total_cost().flops},
-        {"peak_flops_per_s", limits.flops_per_second},
-        {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},
-        {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
-        {"peak_rss_bytes", resident},
-        {"device", std::string(name_of(device))},
-        {"precision", step.precision},
-        {"threads", thread_count()},
-        {"seed", options.seed},
-        {"machine", machine_description()},
-    };
+    nlohmann::json result = result_of("forward", device);
+    result.update({{"model", options.model},
+                   {"batch", options.batch},
+                   {"parameters", count_parameters(options.model, model).total},
+                   {"min_ms", 1e3 * *std::min_element(times.begin(), times.end())},
+                   {"max_ms", 1e3 * *std::max_element(times.begin(), times.end())},
+                   {"images_per_s", static_cast<double>(options.batch) / typical.value},
+                   {"flops", plan.total_cost().flops},
+                   {"peak_flops_per_s", limits.flops_per_second},
+                   {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},
+                   {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
+                   {"peak_rss_bytes", resident}});
     put(result, "median_ms", scaled(typical, 1e3));
     json ? static_cast<void>(std::cout << result.dump(1) << "\n") : print(result);
   }
@@ -91,11 +68,7 @@ void add_bench_forward_command(CLI::App& bench) {
   CLI::App* command = bench.add_subcommand("forward", "time and memory of a forward pass, as fer eval runs it");
   static BenchForward forward;
   command->add_option("--model", forward.options.model, "the network (see fer models)")->capture_default_str();
-  forward.step.add_to(*command, forward.options);
-  command->add_option("--classes", forward.classes, "outputs of the network")->capture_default_str();
-  command->add_option("--repeats", forward.repeats, "passes measured")->capture_default_str();
-  command->add_option("--warm-up", forward.warm_up, "passes before them")->capture_default_str();
-  command->add_flag("--json", forward.json, "one JSON object on standard output");
+  forward.add_to(*command, "passes");
   command->callback([] { forward.run(); });
 }
 

@@ -5,19 +5,15 @@
 #include "analysis/single_operation.h"
 #include "apps/bench.h"
 #include "apps/step_setup.h"
-#include "tensor/parallel.h"
 
 namespace fer {
 
 namespace {
 
-struct BenchOperation {
-  TrainOptions options;
-  StepOptions step;
+struct BenchOperation : BenchOptions {
   OperationSetting operation;
   std::string shape, model;
-  bool no_bias = false, json = false;
-  int64_t classes = 7, repeats = 15, warm_up = 3;
+  bool no_bias = false;
 
   // Times the nodes of what `run_once` runs.
   template <class Run>
@@ -40,24 +36,10 @@ struct BenchOperation {
       fail("give the name of an operation, or --model for all of a network's; operations are ",
            comma_list(operation_names()));
     }
-    if (repeats < 1 || warm_up < 0) {
-      fail("--repeats must be at least 1 and --warm-up zero or more");
-    }
-    options.augment = "none";
-    options.data = "none";
-    const Device device = step.apply(options);
+    options.model = model.empty() ? options.model : model;
+    const Device device = apply();
     const Precision precision = parse_precision(step.precision);
-    if (device == Device::null) {
-      fail("--device null runs nothing; use fer plan");
-    }
-    nlohmann::json result = {{"bench", "op"},
-                             {"repeats", repeats},
-                             {"warm_up", warm_up},
-                             {"device", std::string(name_of(device))},
-                             {"precision", step.precision},
-                             {"threads", thread_count()},
-                             {"seed", options.seed},
-                             {"machine", machine_description()}};
+    nlohmann::json result = result_of("op", device);
     const auto finish = [&](const Plan& plan, const NodeTimes& times) {
       const MachineLimits limits = measure_limits(device, precision);
       result["peak_flops_per_s"] = limits.flops_per_second;
@@ -73,8 +55,6 @@ struct BenchOperation {
       result["shape"] = shape;
       finish(single.plan(), measure([&](int64_t, std::vector<double>* seconds) { single.run(seconds); }));
     } else {
-      options.model = model;
-      options.check();
       SteppedNetwork stepped = make_step(options, classes, device, precision);
       step.announce(device);
       result["model"] = model;
@@ -129,11 +109,7 @@ void add_bench_operation_command(CLI::App& bench) {
   command->add_option("--padding", op.operation.padding, "on all sides (default: half of the kernel)");
   command->add_option("--out-size", op.operation.size, "side of what resampling gives (0: twice the input's)");
   command->add_flag("--no-bias", op.no_bias, "without a bias");
-  op.step.add_to(*command, op.options);
-  command->add_option("--classes", op.classes, "outputs of the network")->capture_default_str();
-  command->add_option("--repeats", op.repeats, "runs measured")->capture_default_str();
-  command->add_option("--warm-up", op.warm_up, "runs before them")->capture_default_str();
-  command->add_flag("--json", op.json, "one JSON object on standard output");
+  op.add_to(*command, "runs");
   command->callback([] { op.run(); });
 }
 

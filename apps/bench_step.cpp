@@ -9,7 +9,6 @@
 #include "tensor/accelerator.h"
 #include "tensor/energy.h"
 #include "tensor/file.h"
-#include "tensor/parallel.h"
 
 namespace fer {
 
@@ -21,12 +20,9 @@ int64_t used_bytes(Device device) {
   return accelerator ? accelerator->total_bytes() - accelerator->free_bytes() : 0;
 }
 
-struct BenchStep {
-  TrainOptions options;
-  StepOptions step;
-  int64_t classes = 7, repeats = 15, warm_up = 3;
+struct BenchStep : BenchOptions {
   std::string page;
-  bool json = false, layers = false;
+  bool layers = false;
 
   // Seconds a step: of one whose nodes are timed too, or of as many as can follow each other without waiting.
   double step_seconds(SteppedNetwork& stepped, int64_t number, std::vector<double>* of_nodes) const {
@@ -65,16 +61,7 @@ struct BenchStep {
   }
 
   void run() {
-    options.augment = "none";
-    const Device device = step.apply(options);
-    options.data = "none";
-    options.check();
-    if (repeats < 1 || warm_up < 0) {
-      fail("--repeats must be at least 1 and --warm-up zero or more");
-    }
-    if (device == Device::null) {
-      fail("--device null runs nothing; use fer plan");
-    }
+    const Device device = apply();
     SteppedNetwork stepped = make_step(options, classes, device, parse_precision(step.precision));
     step.announce(device);
     const Plan& plan = stepped.step->plan();
@@ -106,33 +93,26 @@ struct BenchStep {
     }
     const Spread typical = spread_of(total);
     const auto flops = static_cast<double>(plan.total_cost().flops);
-    nlohmann::json result = {{"bench", "step"},
-                             {"model", options.model},
-                             {"batch", options.batch},
-                             {"parameters", stepped.parameters.total},
-                             {"optimizer", options.optimizer},
-                             {"min_ms", 1e3 * *std::min_element(total.begin(), total.end())},
-                             {"max_ms", 1e3 * *std::max_element(total.begin(), total.end())},
-                             {"repeats", repeats},
-                             {"warm_up", warm_up},
-                             {"layers_share_of_step", nodes.share_of_whole()},
-                             {"flops_per_step", plan.total_cost().flops},
-                             {"macs_per_step", plan.total_cost().flops / 2},
-                             {"peak_flops_per_s", limits.flops_per_second},
-                             {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},
-                             {"peak_bytes_per_s", limits.bytes_per_second},
-                             {"roofline_ms", roofline_ms},
-                             {"kernels_per_step", stepped.step->executor().recorded_launches()},
-                             {"arena_bytes", plan.peak_bytes()},
-                             {"lower_bound_bytes", plan.lower_bound_bytes()},
-                             {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
-                             {"peak_rss_bytes", resident},
-                             {"peak_device_bytes", taken},
-                             {"device", std::string(name_of(device))},
-                             {"precision", step.precision},
-                             {"threads", thread_count()},
-                             {"seed", options.seed},
-                             {"machine", machine_description()}};
+    nlohmann::json result = result_of("step", device);
+    result.update({{"model", options.model},
+                   {"batch", options.batch},
+                   {"parameters", stepped.parameters.total},
+                   {"optimizer", options.optimizer},
+                   {"min_ms", 1e3 * *std::min_element(total.begin(), total.end())},
+                   {"max_ms", 1e3 * *std::max_element(total.begin(), total.end())},
+                   {"layers_share_of_step", nodes.share_of_whole()},
+                   {"flops_per_step", plan.total_cost().flops},
+                   {"macs_per_step", plan.total_cost().flops / 2},
+                   {"peak_flops_per_s", limits.flops_per_second},
+                   {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},
+                   {"peak_bytes_per_s", limits.bytes_per_second},
+                   {"roofline_ms", roofline_ms},
+                   {"kernels_per_step", stepped.step->executor().recorded_launches()},
+                   {"arena_bytes", plan.peak_bytes()},
+                   {"lower_bound_bytes", plan.lower_bound_bytes()},
+                   {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
+                   {"peak_rss_bytes", resident},
+                   {"peak_device_bytes", taken}});
     put_energy(result, stepped, device);
     put(result, "median_ms", scaled(typical, 1e3));
     put(result, "images_per_s", spread_of(rate));
@@ -196,15 +176,11 @@ void add_bench_step_command(CLI::App& bench) {
   CLI::App* command = bench.add_subcommand("step", "time, memory and rate of a training step");
   static BenchStep step;
   command->add_option("--model", step.options.model, "the network (see fer models)")->capture_default_str();
-  step.step.add_to(*command, step.options);
-  command->add_option("--classes", step.classes, "outputs of the network")->capture_default_str();
+  step.add_to(*command, "steps");
   command->add_option("--optimizer", step.options.optimizer, "sgd, adam, adamw, nadam, radam or rmsprop")
       ->capture_default_str();
-  command->add_option("--repeats", step.repeats, "steps measured")->capture_default_str();
-  command->add_option("--warm-up", step.warm_up, "steps before them")->capture_default_str();
   command->add_flag("--layers", step.layers, "every operation too: time, rates, memory");
   command->add_option("--page", step.page, "also write a page: the arena as a map, the roofline, time by layer (HTML)");
-  command->add_flag("--json", step.json, "one JSON object on standard output");
   command->callback([] { step.run(); });
 }
 

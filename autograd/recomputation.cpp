@@ -218,7 +218,7 @@ void Recomputation::need(int value, int dropped, int until, Chain& chain) const 
     step.outputs = {value};
     step.inputs.clear();
     for (int i : recipe->inputs) {
-      step.inputs.push_back(i >= 0 ? again.inputs[static_cast<size_t>(i)] : again.outputs[static_cast<size_t>(-1 - i)]);
+      step.inputs.push_back(i >= 0 ? again.inputs[static_cast<size_t>(i)] : again.outputs[static_cast<size_t>(~i)]);
     }
     cost = recipe->operation->cost(types_of(step.inputs, values_), types_of(step.outputs, values_));
   }

@@ -950,14 +950,14 @@ TEST_CASE("program: plan prices the step that bench runs, and the process stays 
 TEST_CASE("program: bench forward measures the network that eval runs") {
   const Words tiny_network = {"bench", "forward", "--model", "cnn_1block", "--size", "8", "--device", "cpu"};
   const nlohmann::json bench =
-      run_json(tiny_network + Words{"--batch", "4", "--threads", "1", "--repeats", "2", "--json"});
+      run_json(tiny_network + Words{"--batch", "64", "--threads", "1", "--repeats", "2", "--json"});
   check_names(bench, {"model", "batch", "parameters", "median_ms", "min_ms", "max_ms", "repeats", "images_per_s",
                       "flops", "flop_rate_fraction_of_peak", "planned_peak_bytes", "peak_rss_bytes", "threads"});
   CHECK(bench.at("threads") == 1);
   CHECK(bench.at("min_ms").get<double>() > 0);
   CHECK(bench.at("min_ms") <= bench.at("median_ms"));
   CHECK(bench.at("median_ms") <= bench.at("max_ms"));
-  const nlohmann::json step = run_json(Words{"plan", "cnn_1block", "--size", "8", "--batch", "4", "--device", "cpu",
+  const nlohmann::json step = run_json(Words{"plan", "cnn_1block", "--size", "8", "--batch", "64", "--device", "cpu",
                                              "--gflops", "1", "--gbs", "1", "--json"});
   CHECK(bench.at("flops").get<int64_t>() < step.at("flops_per_step").get<int64_t>() / 2);
   CHECK(bench.at("planned_peak_bytes").get<int64_t>() < step.at("planned_peak_bytes").get<int64_t>() / 2);

@@ -12,8 +12,8 @@ namespace fer {
 
 namespace {
 
-constexpr int64_t most_elements = 64;                   // of a tile
-constexpr int64_t line = 64 / sizeof(double);           // doubles of a cache line
+constexpr int64_t most_elements = 64;                    // of a tile
+constexpr int64_t line = 64 / sizeof(double);            // doubles of a cache line
 constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
 constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
 constexpr int64_t most_shared_tile_bytes = int64_t{6} << 20;
@@ -42,8 +42,8 @@ struct Tiles {
   int64_t across() const { return (to[2] + outputs - 1) / outputs; }
   int64_t count() const { return from[0] * down() * across(); }
 
-  // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image ends.
-  // The next tile's pixels are asked for early: no hardware sees them coming.
+  // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image
+  // ends. The next tile's pixels are asked for early: no hardware sees them coming.
   template <class Body>
   void for_inputs(int64_t first, int64_t count, const float* images, const float* outside, Body&& body) const {
     const float* pixels[2][most_elements];
@@ -106,16 +106,20 @@ class Product {
         channels_(std::clamp<int64_t>(most_weight_bytes / (weights.inputs * element_bytes()) / tile_.panel, 1,
                                       weights.outputs / tile_.panel) *
                   tile_.panel),
-        tiles_at_once_(std::max<int64_t>(1, most_tile_bytes / ((weights.inputs + channels_) * element_bytes()) /
-                                                winograd_tiles) *
-                       winograd_tiles),
+        tiles_at_once_(
+            std::clamp<int64_t>(most_tile_bytes / ((weights.inputs + channels_) * element_bytes()) / winograd_tiles, 1,
+                                (tiles.count() + winograd_tiles - 1) / winograd_tiles) *
+            winograd_tiles),
         u_(tiles.elements(), 1, weights.inputs * channels_),
         v_(tiles.elements(), tiles_at_once_, weights.inputs),
         m_(tiles.elements(), tiles_at_once_, channels_),
         zeros_(u_.size),
         threads_(zeros_ + bytes(weights.inputs, sizeof(float))) {}
 
-  int64_t workspace_bytes() const { return threads_ + (v_.size + m_.size) * thread_count(); }
+  int64_t workspace_bytes() const {
+    const int64_t threads = std::clamp<int64_t>(tiles_.count() / winograd_tiles, 1, thread_count());
+    return threads_ + (v_.size + m_.size) * threads;
+  }
 
   void run(const float* x, const float* w, const float* bias, float* y, std::byte* workspace) const {
     double* const u = reinterpret_cast<double*>(workspace);
@@ -199,8 +203,8 @@ class WeightGradient {
         channels_(std::clamp<int64_t>(most_weight_bytes / (inputs_ * element_bytes()) / tile_.factors, 1,
                                       tiles.to[3] / tile_.factors) *
                   tile_.factors),
-        tiles_at_once_(std::clamp<int64_t>(most_shared_tile_bytes / ((inputs_ + channels_) * element_bytes()), 1,
-                                           tiles.count())),
+        tiles_at_once_(
+            std::clamp<int64_t>(most_shared_tile_bytes / ((inputs_ + channels_) * element_bytes()), 1, tiles.count())),
         sums_(tiles.elements(), channels_, inputs_),
         v_(tiles.elements(), tiles_at_once_, inputs_),
         d_(tiles.elements(), tiles_at_once_, channels_) {}
@@ -260,7 +264,7 @@ class WeightGradient {
   Tiles tiles_;
   WinogradTile tile_;
   int64_t inputs_;
-  int64_t channels_;       // output channels of a block
+  int64_t channels_;  // output channels of a block
   int64_t tiles_at_once_;
   Planes sums_, v_, d_;
 };

@@ -1,6 +1,6 @@
 // Dense 3x3 convolution of stride 1, and its gradients, by Winograd's F(m x m, 3x3), m = 4, 5 or 6: a quarter to a
-// fifth of the products, on transformed tiles. In double: what the transforms lose is then far below rounding the result, and
-// what is left of the saving after halving the registers' width still beats products in floats.
+// fifth of the products, on transformed tiles. In double: what the transforms lose is then far below rounding the
+// result, and what is left of the saving after halving the registers' width still beats products in floats.
 #pragma once
 
 #include "kernels/conv2d.h"

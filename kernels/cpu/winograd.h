@@ -1,6 +1,7 @@
 // Winograd's minimal filtering of m outputs with 3 taps, F(m, 3), in one dimension: the five linear maps of which the
 // convolution y = A^T [(G g) * (B^T d)] and its gradients are made (Lavin and Gray, 2015; interpolated at 0, 1, -1, 2,
-// -2, for m = 5 also 1/2, for m = 6 also 1/2 and -1/2, and infinity). Applied to rows and columns they serve 3x3 kernels.
+// -2, for m = 5 also 1/2, for m = 6 also 1/2 and -1/2, and infinity). Applied to rows and columns they serve 3x3
+// kernels.
 #pragma once
 
 namespace fer {

@@ -22,7 +22,7 @@ struct WinogradResult {
 };
 
 struct WinogradTile {
-  int64_t panel;   // output channels of a register tile
+  int64_t panel;    // output channels of a register tile
   int64_t factors;  // cotangent channels of a register tile of the weight gradient
 
   // v = B^T d B, of pixels [inputs][inputs].

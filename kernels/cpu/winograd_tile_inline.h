@@ -80,7 +80,9 @@ struct WinogradFunctions {
       const float* const from = weights.data + o * weights.output_stride;
       transform_rows_and_columns<V, 3, inputs>(
           Transform::template weights<V>,
-          [&](int i, int j) { return L::gather_floats(from + (i * 3 + j) * weights.tap_stride, weights.output_stride); },
+          [&](int i, int j) {
+            return L::gather_floats(from + (i * 3 + j) * weights.tap_stride, weights.output_stride);
+          },
           [&](int i, int j, V value) { L::store(u + (i * inputs + j) * plane + o, value); });
     }
   }

@@ -35,35 +35,30 @@ void training(Trial& trial, const Setting& setting) {
   });
 }
 
+// With statistics that are given: running ones, or (`again`) those an earlier run left.
 template <class T>
-void inference(Trial& trial, const Setting& setting) {
+void inference(Trial& trial, const Setting& setting, bool again) {
   const Shape channels{setting.shape[-1]};
   const auto x = trial.input<T>(setting.shape, setting.low, setting.high);
   const auto residual = setting.residual ? trial.input<T>(setting.shape) : Array<T>{};
   const auto gamma = trial.input<float>(channels, 0.5, 1.5), beta = trial.input<float>(channels);
-  const auto mean = trial.input<float>(channels, -0.5, 0.5), var = trial.input<float>(channels, 0.5, 1.5);
+  const auto mean = trial.input<float>(channels, -0.5, 0.5), spread = trial.input<float>(channels, 0.5, 1.5);
   const auto y = trial.output<T>(setting.shape);
-  batch_norm_inference<double>(params, setting.activation, x.host, gamma.host, beta.host, residual.host, mean.host,
-                               var.host, y.host, trial.host_workspace(batch_norm_workspace_bytes<double>(channels[0])));
+  std::byte* const own = trial.host_workspace(batch_norm_workspace_bytes<double>(channels[0]));
+  if (again) {
+    batch_norm_again<double>(setting.activation, x.host, gamma.host, beta.host, residual.host, mean.host, spread.host,
+                             y.host, own);
+  } else {
+    batch_norm_inference<double>(params, setting.activation, x.host, gamma.host, beta.host, residual.host, mean.host,
+                                 spread.host, y.host, own);
+  }
   trial.run([&](cuda::Stream s) {
-    cuda::batch_norm_inference<T>(params, setting.activation, x, gamma, beta, residual, mean, var, y, s,
-                                  setting.reference);
-  });
-}
-
-template <class T>
-void again(Trial& trial, const Setting& setting) {
-  const Shape channels{setting.shape[-1]};
-  const auto x = trial.input<T>(setting.shape, setting.low, setting.high);
-  const auto residual = setting.residual ? trial.input<T>(setting.shape) : Array<T>{};
-  const auto gamma = trial.input<float>(channels, 0.5, 1.5), beta = trial.input<float>(channels);
-  const auto mean = trial.input<float>(channels, -0.5, 0.5), inverse_std = trial.input<float>(channels, 0.5, 1.5);
-  const auto y = trial.output<T>(setting.shape);
-  batch_norm_again<double>(setting.activation, x.host, gamma.host, beta.host, residual.host, mean.host,
-                           inverse_std.host, y.host,
-                           trial.host_workspace(batch_norm_workspace_bytes<double>(channels[0])));
-  trial.run([&](cuda::Stream s) {
-    cuda::batch_norm_again<T>(setting.activation, x, gamma, beta, residual, mean, inverse_std, y, s, setting.reference);
+    if (again) {
+      cuda::batch_norm_again<T>(setting.activation, x, gamma, beta, residual, mean, spread, y, s, setting.reference);
+    } else {
+      cuda::batch_norm_inference<T>(params, setting.activation, x, gamma, beta, residual, mean, spread, y, s,
+                                    setting.reference);
+    }
   });
 }
 
@@ -100,8 +95,9 @@ void backward(Trial& trial, const Setting& setting, bool batch, bool with_dx, bo
 
 void add_all(const std::string& name, const Setting& setting) {
   add_kernel_case("batch_norm/training" + name, [=]<class T>(Trial& trial, T) { training<T>(trial, setting); });
-  add_kernel_case("batch_norm/inference" + name, [=]<class T>(Trial& trial, T) { inference<T>(trial, setting); });
-  add_kernel_case("batch_norm/again" + name, [=]<class T>(Trial& trial, T) { again<T>(trial, setting); });
+  add_kernel_case("batch_norm/inference" + name,
+                  [=]<class T>(Trial& trial, T) { inference<T>(trial, setting, false); });
+  add_kernel_case("batch_norm/again" + name, [=]<class T>(Trial& trial, T) { inference<T>(trial, setting, true); });
   for (bool batch : {true, false}) {
     const std::string kind = batch ? "batch_norm/training_backward" : "batch_norm/inference_backward";
     add_kernel_case(kind + name, [=]<class T>(Trial& trial, T) { backward<T>(trial, setting, batch, true, true); });
