@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/conv2d_products.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -29,6 +30,13 @@ struct Windows {
   int64_t pixels() const { return y[0] * y[1] * y[2]; }
   int64_t panels() const { return (w[0] + lanes - 1) / lanes; }
   int64_t panel_size() const { return taps() * w[3] * lanes; }
+
+  // Where an output pixel stands in the images, of those in the order they are worked on: on maps so small that most
+  // windows reach past an edge, place by place, so that a tile's windows reach past the same one.
+  int64_t place(int64_t pixel) const {
+    const int64_t places = y[1] * y[2];
+    return places > 16 ? pixel : pixel % y[0] * places + pixel / y[0];
+  }
 };
 
 // Where the workspace's parts begin: weights in panels, a row of zeros for pixels outside the image, and each thread's
@@ -72,7 +80,7 @@ void look_up(const Windows& windows, const float* x, const float* zeros, int64_t
   const int64_t height = windows.x[1], width = windows.x[2], channels = windows.x[3];
   const int64_t stride = windows.params.stride;
   for (int64_t i = 0; i < round_up(count, tile_pixels); ++i) {
-    const int64_t pixel = first + std::min(i, count - 1);
+    const int64_t pixel = windows.place(first + std::min(i, count - 1));
     const int64_t row = pixel / windows.y[2] % windows.y[1] * stride - windows.params.padding.top;
     const int64_t column = pixel % windows.y[2] * stride - windows.params.padding.left;
     const float* const image = x + pixel / (windows.y[1] * windows.y[2]) * height * width * channels;
@@ -86,22 +94,18 @@ void look_up(const Windows& windows, const float* x, const float* zeros, int64_t
   }
 }
 
-// Adds eight floats to eight doubles, or puts them there.
-inline void add_to(double* sums, __m256 values, bool first) {
-  __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(values));
-  __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1));
-  if (!first) {
-    low = _mm256_add_pd(_mm256_load_pd(sums), low);
-    high = _mm256_add_pd(_mm256_load_pd(sums + 4), high);
-  }
-  _mm256_store_pd(sums, low);
-  _mm256_store_pd(sums + 4, high);
+// Adds eight floats to eight doubles.
+inline void add_to(double* sums, __m256 values) {
+  const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(values));
+  const __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1));
+  _mm256_store_pd(sums, _mm256_add_pd(_mm256_load_pd(sums), low));
+  _mm256_store_pd(sums + 4, _mm256_add_pd(_mm256_load_pd(sums + 4), high));
 }
 
 // Products of `taps` window pixels' channels begin … begin + length - 1 with the panel's weights `w`, added to `sums`
-// [tile_pixels][lanes] (`first`: put there). `step` products at a time, or fewer, are summed in floats.
-inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t begin, int64_t length, const float* w,
-                          bool first, double* sums) {
+// [tile_pixels][lanes]. `step` products at a time, or fewer, are summed in floats.
+inline void multiply_tile(const float* const* addresses, const float* zeros, int64_t taps, int64_t begin,
+                          int64_t length, const float* w, double* sums) {
   __m256 low[tile_pixels], high[tile_pixels];
   const auto clear = [&] {
     for (int64_t m = 0; m < tile_pixels; ++m) {
@@ -111,10 +115,9 @@ inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t b
   const auto join = [&] {
 #pragma GCC unroll 6
     for (int64_t m = 0; m < tile_pixels; ++m) {
-      add_to(sums + m * lanes, low[m], first);
-      add_to(sums + m * lanes + 8, high[m], first);
+      add_to(sums + m * lanes, low[m]);
+      add_to(sums + m * lanes + 8, high[m]);
     }
-    first = false;
   };
   const auto add_products = [&](const float* const* x, int64_t count) __attribute__((always_inline)) {
     for (int64_t c = 0; c < count; ++c, w += lanes) {
@@ -138,6 +141,10 @@ inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t b
     return;
   }
   for (int64_t tap = 0; tap < taps; ++tap, addresses += block) {
+    if (std::all_of(addresses, addresses + tile_pixels, [&](const float* pixel) { return pixel == zeros; })) {
+      w += length * lanes;
+      continue;
+    }
     for (int64_t c = begin; c < begin + length; c += step) {
       const float* const x[tile_pixels] = {addresses[0] + c, addresses[1] + c, addresses[2] + c,
                                            addresses[3] + c, addresses[4] + c, addresses[5] + c};
@@ -148,22 +155,21 @@ inline void multiply_tile(const float* const* addresses, int64_t taps, int64_t b
   }
 }
 
-// One panel of `count` output pixels, y at the first of them. `sums` is [block][lanes].
-void multiply_block(const Windows& windows, const float* const* addresses, int64_t count, int64_t panel,
-                    const float* panels, const float* bias, double* sums, float* y) {
+// One panel of `count` output pixels from `first` on. `sums` is [block][lanes].
+void multiply_block(const Windows& windows, const float* const* addresses, const float* zeros, int64_t first,
+                    int64_t count, int64_t panel, const float* panels, const float* bias, double* sums, float* y) {
   const int64_t outputs = windows.w[0], channels = windows.w[3];
   const int64_t taps_at_once = std::max<int64_t>(1, (channels < step ? few : chunk) / channels);
   const float* w = panels + panel * windows.panel_size();
-  bool first = true;
+  std::fill_n(sums, round_up(count, tile_pixels) * lanes, 0.0);
   for (int64_t tap = 0; tap < windows.taps(); tap += taps_at_once) {
     const int64_t taps = std::min(taps_at_once, windows.taps() - tap);
     for (int64_t begin = 0; begin < channels; begin += chunk) {
       const int64_t length = std::min(taps_at_once == 1 ? chunk : channels, channels - begin);
       for (int64_t i = 0; i < count; i += tile_pixels) {
-        multiply_tile(addresses + tap * block + i, taps, begin, length, w, first, sums + i * lanes);
+        multiply_tile(addresses + tap * block + i, zeros, taps, begin, length, w, sums + i * lanes);
       }
       w += taps * length * lanes;
-      first = false;
     }
   }
   const int64_t width = std::min(lanes, outputs - panel * lanes);
@@ -174,7 +180,7 @@ void multiply_block(const Windows& windows, const float* const* addresses, int64
   const ClampRange range = *clamp_range(windows.epilogue.activation);
   const bool add = windows.epilogue.add;
   for (int64_t i = 0; i < count; ++i) {
-    float* const out = y + i * outputs + panel * lanes;
+    float* const out = y + windows.place(first + i) * outputs + panel * lanes;
     const double* const sum = sums + i * lanes;
 #pragma omp simd
     for (int64_t lane = 0; lane < width; ++lane) {
@@ -192,14 +198,14 @@ void multiply(const Windows& windows, const float* x, const float* zeros, const 
     const int64_t count = std::min(block, end - pixel);
     look_up(windows, x, zeros, pixel, count, addresses);
     for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-      multiply_block(windows, addresses, count, panel, panels, bias, sums, y + pixel * windows.w[0]);
+      multiply_block(windows, addresses, zeros, pixel, count, panel, panels, bias, sums, y);
     }
   }
 }
 
 }  // namespace
 
-bool is_tiled(const Shape& w) { return w[1] * w[2] > 1; }
+bool is_tiled(const Shape& w) { return w[1] * w[2] > 1 && !has_few_channels(w); }
 
 PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
                                             const Conv2dEpilogue& epilogue) {

@@ -5,7 +5,7 @@
 
 namespace fer {
 
-// Windows of several pixels. Sums of 16 products are added up in double: an error below that of rounding the inputs,
+// Windows of several pixels, and of more channels than a photograph has: those sums are short. Sums of 16 products are added up in double: an error below that of rounding the inputs,
 // which keeps the signs (of a ReLU, of a maximum) that decide a gradient; and the same bits on every machine.
 bool is_tiled(const Shape& w);
 
