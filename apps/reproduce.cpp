@@ -54,6 +54,11 @@ struct ReproduceCommand {
       }
     }
     read_settings();
+    for (const std::string& step : settings.left_out) {
+      if (paper.find_step(step) == nullptr) {
+        fail("--leave-out '", step, "': paper ", number, " has no such step; --dry-run lists them");
+      }
+    }
     const std::vector<Task> tasks = plan_tasks(paper, tables, wanted_protocols(), settings);
     if (dry) {
       list(paper, tasks);
@@ -175,6 +180,8 @@ void add_reproduce_command(CLI::App& program) {
   command->add_option("--weights", options->weights, "MODEL=FILE: ImageNet weights to start from; may be repeated");
   command->add_flag("--quick", options->settings.quick, "few faces, few epochs: minutes, and numbers that mean little");
   command->add_option("--shorten", options->settings.shorten, "at most so many epochs (0: as in the paper)");
+  command->add_option("--leave-out", options->settings.left_out,
+                      "a step not to run, nor what needs it; may be repeated");
   command->add_flag("--dry-run", options->dry, "list the commands and the tables, run nothing");
   command->add_option("--declaration", options->declaration, "")->group("");
   command->add_option("--out", options->out, "a folder for runs, results and the page")->required();

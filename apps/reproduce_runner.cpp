@@ -240,6 +240,9 @@ class Planner {
   }
 
   void fill_in(Task& task, const json& options) {
+    if (std::ranges::count(settings_.left_out, task.step->name) > 0) {
+      task.missing = "--leave-out " + task.step->name;
+    }
     for (const auto& [key, value] : options.items()) {
       if (value == "{weights}") {
         const auto given = settings_.weights.find(options.value("model", ""));

@@ -11,6 +11,7 @@ namespace fer::reproduce {
 struct Settings {
   std::string data, ferplus;
   std::map<std::string, std::string> weights;  // of a model: a file
+  std::vector<std::string> left_out;           // steps not to run, nor what needs them
   bool quick = false;
   int64_t shorten = 0;  // most epochs; 0: as the paper has it
   std::filesystem::path out;
@@ -26,7 +27,7 @@ struct Task {
   std::filesystem::path output;    // run folder, set or data file; empty for eval
   std::filesystem::path result;    // JSON: see run_task
   std::string label;               // how it differs from the full run: "quick", "5 of 100 epochs"; empty: not at all
-  std::string missing;             // why it cannot be run: what was not given
+  std::string missing;             // why it is not run: what was not given, or is left out
   std::vector<size_t> needs;       // indices of tasks before it
 
   std::string title() const;  // "paper mobilenet, seed 0"

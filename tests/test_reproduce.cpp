@@ -227,6 +227,12 @@ TEST_CASE("reproduce: tables are filled from runs, one by one, and what was not 
   CHECK(holds(html, "None &lt;here&gt;.", "not run", "25.0%", "over 2 seeds", "<svg"));
   CHECK(!holds(html, "http://"));
 
+  result = run_program(bench.command("900/1", {"--leave-out", "plain", "--dry-run"}));
+  CHECK(holds(result.out, "paper plain, seed 0: not run: --leave-out plain"));
+  result = run_program(bench.command("900/1", {"--leave-out", "plane"}));
+  CHECK(result.status == 1);
+  CHECK(holds(result.errors, "'plane'", "--dry-run"));
+
   // Other settings do not mix with these.
   result = run_program(bench.command("900/1", {"--shorten", "1"}));
   CHECK(result.status == 1);
