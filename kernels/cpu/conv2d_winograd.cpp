@@ -41,6 +41,7 @@ struct Tiles {
   int64_t down() const { return (to[1] + outputs - 1) / outputs; }
   int64_t across() const { return (to[2] + outputs - 1) / outputs; }
   int64_t count() const { return from[0] * down() * across(); }
+  int64_t bytes_per_channel() const { return elements() * static_cast<int64_t>(sizeof(double)); }
 
   // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image
   // ends. The next tile's pixels are asked for early: no hardware sees them coming.
@@ -94,6 +95,13 @@ struct Weights {
   }
 };
 
+// Output channels whose weights, or their gradients, are dealt with at a time. The same for every instruction set, so
+// that sums are made in one order.
+int64_t channels_at_once(int64_t outputs, int64_t inputs, const Tiles& tiles) {
+  const int64_t bytes = inputs * winograd_channels * tiles.bytes_per_channel();
+  return std::clamp<int64_t>(most_weight_bytes / bytes, 1, outputs / winograd_channels) * winograd_channels;
+}
+
 // y = A^T [(G g G^T) * (B^T x B)] A, in blocks of output channels, each in blocks of tiles. Workspace: the weights,
 // transformed [elements][channels / panel][inputs][panel]; a pixel of zeros; each thread's tiles and their products.
 class Product {
@@ -103,12 +111,11 @@ class Product {
         weights_(weights),
         epilogue_(epilogue),
         tile_(winograd_tile(tiles.outputs)),
-        channels_(std::clamp<int64_t>(most_weight_bytes / (weights.inputs * element_bytes()) / tile_.panel, 1,
-                                      weights.outputs / tile_.panel) *
-                  tile_.panel),
+        channels_(channels_at_once(weights.outputs, weights.inputs, tiles)),
         tiles_at_once_(
-            std::clamp<int64_t>(most_tile_bytes / ((weights.inputs + channels_) * element_bytes()) / winograd_tiles, 1,
-                                (tiles.count() + winograd_tiles - 1) / winograd_tiles) *
+            std::clamp<int64_t>(
+                most_tile_bytes / ((weights.inputs + channels_) * tiles.bytes_per_channel()) / winograd_tiles, 1,
+                (tiles.count() + winograd_tiles - 1) / winograd_tiles) *
             winograd_tiles),
         u_(tiles.elements(), 1, weights.inputs * channels_),
         v_(tiles.elements(), tiles_at_once_, weights.inputs),
@@ -149,8 +156,6 @@ class Product {
   }
 
  private:
-  int64_t element_bytes() const { return tiles_.elements() * static_cast<int64_t>(sizeof(double)); }
-
   void transform_weights(const float* w, int64_t first, int64_t channels, double* u) const {
     const int64_t panel = tile_.panel;
     parallel_for(channels / panel * weights_.inputs, winograd_channels, [&](int64_t begin, int64_t end) {
@@ -200,11 +205,9 @@ class WeightGradient {
       : tiles_(tiles),
         tile_(winograd_tile(tiles.outputs)),
         inputs_(tiles.from[3]),
-        channels_(std::clamp<int64_t>(most_weight_bytes / (inputs_ * element_bytes()) / tile_.factors, 1,
-                                      tiles.to[3] / tile_.factors) *
-                  tile_.factors),
-        tiles_at_once_(
-            std::clamp<int64_t>(most_shared_tile_bytes / ((inputs_ + channels_) * element_bytes()), 1, tiles.count())),
+        channels_(channels_at_once(tiles.to[3], inputs_, tiles)),
+        tiles_at_once_(std::clamp<int64_t>(most_shared_tile_bytes / ((inputs_ + channels_) * tiles.bytes_per_channel()),
+                                           1, tiles.count())),
         sums_(tiles.elements(), channels_, inputs_),
         v_(tiles.elements(), tiles_at_once_, inputs_),
         d_(tiles.elements(), tiles_at_once_, channels_) {}
@@ -245,7 +248,6 @@ class WeightGradient {
   }
 
  private:
-  int64_t element_bytes() const { return tiles_.elements() * static_cast<int64_t>(sizeof(double)); }
   int64_t zeros() const { return sums_.size + v_.size + d_.size; }
 
   void add_products(const double* d, const double* v, int64_t channels, int64_t count, bool first, double* sums) const {
