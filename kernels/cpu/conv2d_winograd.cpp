@@ -13,7 +13,6 @@ namespace fer {
 namespace {
 
 constexpr int64_t most_elements = 64;                    // of a tile
-constexpr int64_t line = 64 / sizeof(double);            // doubles of a cache line
 constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
 constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
 constexpr int64_t most_shared_tile_bytes = int64_t{6} << 20;
@@ -22,9 +21,11 @@ int64_t bytes(int64_t count, size_t size) { return round_up(count * static_cast<
 
 // Matrices [rows][columns], one for each element of a transformed tile. Neighbouring rows and matrices start in
 // different sets of the cache.
+template <class T>
 struct Planes {
+  static constexpr int64_t line = 64 / sizeof(T);
   Planes(int64_t elements, int64_t rows, int64_t columns)
-      : row(columns + line), plane(rows * row + line), size(bytes(elements * plane, sizeof(double))) {}
+      : row(columns + line), plane(rows * row + line), size(bytes(elements * plane, sizeof(T))) {}
   int64_t row, plane;
   int64_t size;  // in bytes
 };
@@ -41,7 +42,6 @@ struct Tiles {
   int64_t down() const { return (to[1] + outputs - 1) / outputs; }
   int64_t across() const { return (to[2] + outputs - 1) / outputs; }
   int64_t count() const { return from[0] * down() * across(); }
-  int64_t bytes_per_channel() const { return elements() * static_cast<int64_t>(sizeof(double)); }
 
   // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image
   // ends. The next tile's pixels are asked for early: no hardware sees them coming.
@@ -97,9 +97,11 @@ struct Weights {
 
 // Output channels whose weights, or their gradients, are dealt with at a time. The same for every instruction set, so
 // that sums are made in one order.
+template <class T>
 int64_t channels_at_once(int64_t outputs, int64_t inputs, const Tiles& tiles) {
-  const int64_t bytes = inputs * winograd_channels * tiles.bytes_per_channel();
-  return std::clamp<int64_t>(most_weight_bytes / bytes, 1, outputs / winograd_channels) * winograd_channels;
+  constexpr int64_t channels = winograd_channels<T>;
+  const int64_t bytes = inputs * channels * tiles.elements() * int64_t{sizeof(T)};
+  return std::clamp<int64_t>(most_weight_bytes / bytes, 1, outputs / channels) * channels;
 }
 
 // y = A^T [(G g G^T) * (B^T x B)] A, in blocks of output channels, each in blocks of tiles. Workspace: the weights,
@@ -110,12 +112,13 @@ class Product {
       : tiles_(tiles),
         weights_(weights),
         epilogue_(epilogue),
-        tile_(winograd_tile(tiles.outputs)),
-        channels_(channels_at_once(weights.outputs, weights.inputs, tiles)),
+        tile_(winograd_tile<double>(tiles.outputs)),
+        channels_(channels_at_once<double>(weights.outputs, weights.inputs, tiles)),
         tiles_at_once_(
-            std::clamp<int64_t>(
-                most_tile_bytes / ((weights.inputs + channels_) * tiles.bytes_per_channel()) / winograd_tiles, 1,
-                (tiles.count() + winograd_tiles - 1) / winograd_tiles) *
+            std::clamp<int64_t>(most_tile_bytes /
+                                    ((weights.inputs + channels_) * tiles.elements() * int64_t{sizeof(double)}) /
+                                    winograd_tiles,
+                                1, (tiles.count() + winograd_tiles - 1) / winograd_tiles) *
             winograd_tiles),
         u_(tiles.elements(), 1, weights.inputs * channels_),
         v_(tiles.elements(), tiles_at_once_, weights.inputs),
@@ -158,7 +161,7 @@ class Product {
  private:
   void transform_weights(const float* w, int64_t first, int64_t channels, double* u) const {
     const int64_t panel = tile_.panel;
-    parallel_for(channels / panel * weights_.inputs, winograd_channels, [&](int64_t begin, int64_t end) {
+    parallel_for(channels / panel * weights_.inputs, winograd_channels<double>, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t output = first + i / weights_.inputs * panel;
         tile_.weights(weights_.at(w, output, i % weights_.inputs), u + i * panel, u_.plane);
@@ -189,25 +192,27 @@ class Product {
   Tiles tiles_;
   Weights weights_;
   Conv2dEpilogue epilogue_;
-  WinogradTile tile_;
+  WinogradTile<double> tile_;
   int64_t channels_;       // output channels of a block
   int64_t tiles_at_once_;  // of a thread
-  Planes u_, v_, m_;
+  Planes<double> u_, v_, m_;
   int64_t zeros_, threads_;  // where parts of the workspace begin
 };
 
 // dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Threads share the tiles when
 // these are transformed, then the elements, so that each sum is made in one order. Workspace: the sums
 // [elements][channels][inputs], the transformed x and dy, a pixel of zeros.
+template <class T>
 class WeightGradient {
  public:
   explicit WeightGradient(const Tiles& tiles)
       : tiles_(tiles),
-        tile_(winograd_tile(tiles.outputs)),
+        tile_(winograd_tile<T>(tiles.outputs)),
         inputs_(tiles.from[3]),
-        channels_(channels_at_once(tiles.to[3], inputs_, tiles)),
-        tiles_at_once_(std::clamp<int64_t>(most_shared_tile_bytes / ((inputs_ + channels_) * tiles.bytes_per_channel()),
-                                           1, tiles.count())),
+        channels_(channels_at_once<T>(tiles.to[3], inputs_, tiles)),
+        tiles_at_once_(std::clamp<int64_t>(
+            most_shared_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(T)}), 1,
+            tiles.count())),
         sums_(tiles.elements(), channels_, inputs_),
         v_(tiles.elements(), tiles_at_once_, inputs_),
         d_(tiles.elements(), tiles_at_once_, channels_) {}
@@ -215,9 +220,9 @@ class WeightGradient {
   int64_t workspace_bytes() const { return zeros() + bytes(std::max(inputs_, tiles_.to[3]), sizeof(float)); }
 
   void run(const float* x, const float* dy, float* dw, std::byte* workspace) const {
-    double* const sums = reinterpret_cast<double*>(workspace);
-    double* const v = reinterpret_cast<double*>(workspace + sums_.size);
-    double* const d = reinterpret_cast<double*>(workspace + sums_.size + v_.size);
+    T* const sums = reinterpret_cast<T*>(workspace);
+    T* const v = reinterpret_cast<T*>(workspace + sums_.size);
+    T* const d = reinterpret_cast<T*>(workspace + sums_.size + v_.size);
     float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, std::max(inputs_, tiles_.to[3]), 0.0F);
     for (int64_t first = 0; first < tiles_.to[3]; first += channels_) {
@@ -250,7 +255,7 @@ class WeightGradient {
  private:
   int64_t zeros() const { return sums_.size + v_.size + d_.size; }
 
-  void add_products(const double* d, const double* v, int64_t channels, int64_t count, bool first, double* sums) const {
+  void add_products(const T* d, const T* v, int64_t channels, int64_t count, bool first, T* sums) const {
     parallel_for(tiles_.elements(), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         for (int64_t c = 0; c < inputs_; c += tile_.panel) {
@@ -264,32 +269,53 @@ class WeightGradient {
   }
 
   Tiles tiles_;
-  WinogradTile tile_;
+  WinogradTile<T> tile_;
   int64_t inputs_;
   int64_t channels_;  // output channels of a block
   int64_t tiles_at_once_;
-  Planes sums_, v_, d_;
+  Planes<T> sums_, v_, d_;
 };
 
-// The side of the tiles that take the fewest products; 0 where that saves less than what it costs.
+// Products that tiles of `outputs` x `outputs` take, per channel of the input and of the output.
+int64_t products(const Shape& y, int64_t outputs) {
+  const int64_t tiles = ((y[1] + outputs - 1) / outputs) * ((y[2] + outputs - 1) / outputs);
+  return tiles * (outputs + 2) * (outputs + 2);
+}
+
+// The side of the tiles that take the fewest.
 int64_t best_outputs(const Shape& y) {
-  const auto products = [&](int64_t outputs) {
-    const int64_t tiles = ((y[1] + outputs - 1) / outputs) * ((y[2] + outputs - 1) / outputs);
-    return tiles * (outputs + 2) * (outputs + 2);
-  };
   int64_t best = 6;
   for (const int64_t outputs : {5, 4}) {
-    best = products(outputs) < products(best) ? outputs : best;
+    best = products(y, outputs) < products(y, best) ? outputs : best;
   }
-  return 3 * products(best) <= 9 * y[1] * y[2] ? best : 0;
+  return best;
+}
+
+// Two products of floats take the time of one of doubles.
+bool floats_are_faster(const Shape& w, const Shape& y) {
+  constexpr int64_t channels = winograd_channels<float>;
+  return w[0] % channels == 0 && w[3] % channels == 0 && products(y, 4) < 2 * products(y, best_outputs(y));
+}
+
+template <class T>
+PreparedConv2dBackwardWeight prepare_backward_weight(const Tiles& tiles, bool bias) {
+  const WeightGradient<T> gradient(tiles);
+  return {[gradient](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
+            gradient.run(x.data, dy.data, dw.data, workspace);
+            if (db.data != nullptr) {
+              channel_sum<float>(dy, db, workspace);
+            }
+          },
+          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(tiles.to[3]) : 0)};
 }
 
 }  // namespace
 
 bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y) {
+  constexpr int64_t channels = winograd_channels<double>;
   const Padding& p = params.padding;
   return w[1] == 3 && w[2] == 3 && params.stride == 1 && std::max({p.top, p.bottom, p.left, p.right}) <= 2 &&
-         w[0] % winograd_channels == 0 && w[3] % winograd_channels == 0 && best_outputs(y) > 0;
+         w[0] % channels == 0 && w[3] % channels == 0 && 3 * products(y, best_outputs(y)) <= 9 * y[1] * y[2];
 }
 
 PreparedConv2dForward prepare_winograd_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
@@ -313,14 +339,12 @@ PreparedConv2dBackwardData prepare_winograd_backward_data(const Conv2dParams& pa
 
 PreparedConv2dBackwardWeight prepare_winograd_backward_weight(const Conv2dParams& params, const Shape& x,
                                                               const Shape& dy, const Shape& dw, bool bias) {
-  const WeightGradient gradient({x, dy, params.padding.top, params.padding.left, best_outputs(dy)});
-  return {[gradient](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
-            gradient.run(x.data, dy.data, dw.data, workspace);
-            if (db.data != nullptr) {
-              channel_sum<float>(dy, db, workspace);
-            }
-          },
-          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(dw[0]) : 0)};
+  Tiles tiles{x, dy, params.padding.top, params.padding.left, best_outputs(dy)};
+  if (!floats_are_faster(dw, dy)) {
+    return prepare_backward_weight<double>(tiles, bias);
+  }
+  tiles.outputs = 4;
+  return prepare_backward_weight<float>(tiles, bias);
 }
 
 }  // namespace fer

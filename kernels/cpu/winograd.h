@@ -6,12 +6,12 @@
 
 namespace fer {
 
-// The maps are elementwise over a register V of doubles.
-template <int m>
+// The maps are elementwise over a register V of T.
+template <int m, class T>
 struct Winograd;
 
-template <>
-struct Winograd<4> {
+template <class T>
+struct Winograd<4, T> {
   static constexpr int outputs = 4, inputs = 6;
 
   // B^T d
@@ -30,8 +30,8 @@ struct Winograd<4> {
   // G g
   template <class V>
   static inline void weights(const V* g, V* u) {
-    const V a = (g[0] + g[2]) * (-1.0 / 6), b = g[1] * (-1.0 / 6);
-    const V p = g[0] * (1.0 / 24) + g[2] * (1.0 / 6), q = g[1] * (1.0 / 12);
+    const V a = (g[0] + g[2]) * T(-1.0 / 6), b = g[1] * T(-1.0 / 6);
+    const V p = g[0] * T(1.0 / 24) + g[2] * T(1.0 / 6), q = g[1] * T(1.0 / 12);
     u[0] = g[0] * 0.25;
     u[1] = a + b;
     u[2] = a - b;
@@ -67,14 +67,14 @@ struct Winograd<4> {
   template <class V>
   static inline void weight_gradient(const V* m, V* g) {
     const V s = m[1] + m[2], d = m[1] - m[2], t = m[3] + m[4], e = m[3] - m[4];
-    g[0] = 0.25 * m[0] - s * (1.0 / 6) + t * (1.0 / 24);
-    g[1] = e * (1.0 / 12) - d * (1.0 / 6);
-    g[2] = m[5] + (t - s) * (1.0 / 6);
+    g[0] = 0.25 * m[0] - s * T(1.0 / 6) + t * T(1.0 / 24);
+    g[1] = e * T(1.0 / 12) - d * T(1.0 / 6);
+    g[2] = m[5] + (t - s) * T(1.0 / 6);
   }
 };
 
 template <>
-struct Winograd<5> {
+struct Winograd<5, double> {
   static constexpr int outputs = 5, inputs = 7;
 
   template <class V>
@@ -134,7 +134,7 @@ struct Winograd<5> {
 };
 
 template <>
-struct Winograd<6> {
+struct Winograd<6, double> {
   static constexpr int outputs = 6, inputs = 8;
 
   template <class V>

@@ -3,7 +3,9 @@
 
 namespace fer {
 
-constexpr WinogradTile winograd_avx512[] = {WinogradFunctions<4, 8>::functions(), WinogradFunctions<5, 8>::functions(),
-                                            WinogradFunctions<6, 8>::functions()};
+constexpr WinogradTiles winograd_avx512 = {
+    {WinogradFunctions<4, double, 8>::functions(), WinogradFunctions<5, double, 8>::functions(),
+     WinogradFunctions<6, double, 8>::functions()},
+    {WinogradFunctions<4, float, 16>::functions()}};
 
 }  // namespace fer
