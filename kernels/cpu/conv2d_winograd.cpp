@@ -135,8 +135,10 @@ class Product {
     double* const u = reinterpret_cast<double*>(workspace);
     float* const zeros = reinterpret_cast<float*>(workspace + zeros_);
     std::fill_n(zeros, weights_.inputs, 0.0F);
+    const ClampRange range = *clamp_range(epilogue_.activation);
     for (int64_t first = 0; first < weights_.outputs; first += channels_) {
       const int64_t channels = std::min(channels_, weights_.outputs - first);
+      const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high};
       transform_weights(w, first, channels, u);
       parallel_parts(tiles_.count(), winograd_tiles, [&](int64_t begin, int64_t end, int part) {
         std::byte* const own = workspace + threads_ + part * (v_.size + m_.size);
@@ -150,8 +152,8 @@ class Product {
           multiply(v, u, channels, count, m);
           for (int64_t t = 0; t < count; ++t) {
             float* pixels[most_elements];
-            tiles_.outputs_of<float>(tile + t, y, nullptr, pixels);
-            store(m + t * m_.row, bias, first, channels, pixels);
+            tiles_.outputs_of<float>(tile + t, y + first, nullptr, pixels);
+            tile_.output(m + t * m_.row, m_.plane, channels, result, pixels);
           }
         }
       });
@@ -178,15 +180,6 @@ class Product {
                        m + i * m_.plane + o, m_.row);
       }
     }
-  }
-
-  void store(const double* m, const float* bias, int64_t first, int64_t channels, float** pixels) const {
-    for (int64_t i = 0; i < tiles_.outputs * tiles_.outputs; ++i) {
-      pixels[i] = pixels[i] == nullptr ? nullptr : pixels[i] + first;
-    }
-    const ClampRange range = *clamp_range(epilogue_.activation);
-    tile_.output(m, m_.plane, channels,
-                 {bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high}, pixels);
   }
 
   Tiles tiles_;
