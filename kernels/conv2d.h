@@ -42,8 +42,8 @@ struct Conv2dEpilogue {
   Activation activation = Activation::identity;  // one that clamp_range() knows
 };
 
-// The same in f32, made ready for fixed shapes, by oneDNN, by matrix products where those are faster, or by register
-// tiles (see cpu/conv2d_tiles.h). db of PreparedConv2dBackwardWeight may be null even when prepared with a bias.
+// The same in f32, made ready for fixed shapes: by oneDNN, by matrix products, by register tiles or by Winograd's
+// method (see cpu/conv2d_*.h). db of PreparedConv2dBackwardWeight may be null even when prepared with a bias.
 using PreparedConv2dForward =
     Prepared<void(View<const float> x, View<const float> w, View<const float> b, View<float> y, std::byte* workspace)>;
 using PreparedConv2dBackwardData =

@@ -15,6 +15,12 @@ constexpr int64_t memory_alignment = 64;
 
 inline int64_t round_up(int64_t bytes, int64_t multiple) { return (bytes + multiple - 1) / multiple * multiple; }
 
+// Of so many T, up to where the next value may begin.
+template <class T>
+int64_t aligned_bytes(int64_t count) {
+  return round_up(count * int64_t{sizeof(T)}, memory_alignment);
+}
+
 // Returns mapped pages to the system.
 struct Unmap {
   int64_t mapped_bytes = 0;

@@ -57,7 +57,7 @@ struct Workspace {
   template <class U>
   U* take(int64_t count) {
     U* const result = memory_ == nullptr ? nullptr : reinterpret_cast<U*>(memory_ + bytes_);
-    bytes_ += round_up(count * static_cast<int64_t>(sizeof(U)), memory_alignment);
+    bytes_ += aligned_bytes<U>(count);
     return result;
   }
 

@@ -183,7 +183,7 @@ PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& 
     state->call = Call(Gradient(description), arguments);
     // A bias gradient that nobody wants still needs a place.
     const int64_t spare = state->workspace_bytes;
-    const int64_t spare_bytes = bias ? round_up(dw[0] * int64_t{sizeof(float)}, memory_alignment) : 0;
+    const int64_t spare_bytes = bias ? aligned_bytes<float>(dw[0]) : 0;
     return {[state, bias, spare](View<const float> x, View<const float> dy, View<float> dw, View<float> db,
                                  std::byte* workspace) {
               std::byte* const scratchpad = workspace + state->weight_bytes;

@@ -16,8 +16,6 @@ using onednn::MatrixProduct;
 
 constexpr int64_t grain = 1 << 14;  // elements worth a thread
 
-int64_t float_bytes(int64_t count) { return round_up(count * int64_t{sizeof(float)}, memory_alignment); }
-
 // Calls body(packed pixel, image pixel) for the pixels of rows begin … end - 1 of `packed` [N,OH,OW,C].
 template <class Body>
 void for_packed_pixels(const Shape& image, const Shape& packed, int64_t stride, int64_t begin, int64_t end,
@@ -73,7 +71,7 @@ PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, cons
   const Shape packed = y.with(3, x[3]);
   auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{
       .m = y.size() / w[0], .k = w[3], .n = w[0], .b_transposed = true, .bias = bias, .epilogue = epilogue});
-  const int64_t packed_bytes = params.stride > 1 ? float_bytes(packed.size()) : 0;
+  const int64_t packed_bytes = params.stride > 1 ? aligned_bytes<float>(packed.size()) : 0;
   return {[=, stride = params.stride](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                                       std::byte* workspace) {
             const float* const pixels = pack(x, packed, stride, workspace);
@@ -86,7 +84,7 @@ PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& p
                                                            const Shape& dx) {
   const Shape packed = dy.with(3, dx[3]);
   auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{.m = dy.size() / w[0], .k = w[0], .n = w[3]});
-  const int64_t packed_bytes = params.stride > 1 ? float_bytes(packed.size()) : 0;
+  const int64_t packed_bytes = params.stride > 1 ? aligned_bytes<float>(packed.size()) : 0;
   return {[=, stride = params.stride](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
             float* const pixels = stride == 1 ? dx.data : reinterpret_cast<float*>(workspace);
             product->run(dy.data, w.data, nullptr, pixels, workspace + packed_bytes);
@@ -121,7 +119,7 @@ PreparedConv2dBackwardWeight prepare_pointwise_backward_weight(const Conv2dParam
                                                                const Shape& dy, const Shape& dw, bool bias) {
   const Shape packed = dy.with(3, x[3]);
   const int64_t stride = params.stride;
-  return weight_product(dy, dw, bias, stride > 1 ? float_bytes(packed.size()) : 0,
+  return weight_product(dy, dw, bias, stride > 1 ? aligned_bytes<float>(packed.size()) : 0,
                         [=](View<const float> x, std::byte* workspace) { return pack(x, packed, stride, workspace); });
 }
 
@@ -131,7 +129,7 @@ PreparedConv2dBackwardWeight prepare_small_map_backward_weight(const Conv2dParam
                                                                const Shape& dw, bool bias) {
   const int64_t pixels = dy[1] * dy[2], window = dw.size() / dw[0];
   return weight_product(
-      dy, dw, bias, float_bytes(dy[0] * pixels * window), [=](View<const float> x, std::byte* workspace) {
+      dy, dw, bias, aligned_bytes<float>(dy[0] * pixels * window), [=](View<const float> x, std::byte* workspace) {
         float* const windows = reinterpret_cast<float*>(workspace);  // [N,OH,OW,kh,kw,I]
         parallel_for(dy[0], 1, [&](int64_t begin, int64_t end) {
           std::fill(windows + begin * pixels * window, windows + end * pixels * window, 0.0f);
@@ -154,12 +152,12 @@ PreparedConv2dBackwardData prepare_few_channels_backward_data(const Conv2dParams
   const int64_t window = w.size() / w[0];
   // As many images at once as divide the batch and keep their windows in the cache.
   constexpr int64_t cached_bytes = 1 << 20;
-  int64_t images = std::clamp<int64_t>(cached_bytes / float_bytes(pixels * window), 1, dy[0]);
+  int64_t images = std::clamp<int64_t>(cached_bytes / aligned_bytes<float>(pixels * window), 1, dy[0]);
   while (dy[0] % images != 0) {
     --images;
   }
   auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{.m = images * pixels, .k = w[0], .n = window});
-  const int64_t window_bytes = float_bytes(images * pixels * window);
+  const int64_t window_bytes = aligned_bytes<float>(images * pixels * window);
   return {[=](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
             float* const windows = reinterpret_cast<float*>(workspace);  // [images,OH,OW,kh,kw,I]
             const int64_t image = dx.size() / dx[0];

@@ -19,8 +19,6 @@ constexpr int64_t step = 16;                 // of them summed in floats before 
 constexpr int64_t few = 8;                   // the same where there are fewer channels
 constexpr int64_t block = 20 * tile_pixels;  // pixels whose window addresses are looked up at a time
 
-int64_t bytes(int64_t count, size_t size) { return round_up(count * static_cast<int64_t>(size), memory_alignment); }
-
 struct Windows {
   Conv2dParams params;
   Conv2dEpilogue epilogue;
@@ -43,9 +41,9 @@ struct Windows {
 // addresses [taps][block].
 struct Layout {
   explicit Layout(const Windows& windows)
-      : zeros(bytes(windows.panels() * windows.panel_size(), sizeof(float))),
-        addresses(zeros + bytes(windows.w[3], sizeof(float))),
-        addresses_of_thread(bytes(windows.taps() * block, sizeof(const float*))) {}
+      : zeros(aligned_bytes<float>(windows.panels() * windows.panel_size())),
+        addresses(zeros + aligned_bytes<float>(windows.w[3])),
+        addresses_of_thread(aligned_bytes<const float*>(windows.taps() * block)) {}
 
   int64_t total() const { return addresses + (addresses_of_thread + sums_of_thread) * thread_count(); }
 

@@ -12,20 +12,17 @@ namespace fer {
 
 namespace {
 
-constexpr int64_t most_elements = 64;                    // of a tile
+constexpr int64_t most_elements = 36;                    // of a tile
 constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
 constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
 constexpr int64_t most_shared_tile_bytes = int64_t{6} << 20;
 
-int64_t bytes(int64_t count, size_t size) { return round_up(count * static_cast<int64_t>(size), memory_alignment); }
-
 // Matrices [rows][columns], one for each element of a transformed tile. Neighbouring rows and matrices start in
 // different sets of the cache.
-template <class T>
 struct Planes {
-  static constexpr int64_t line = 64 / sizeof(T);
+  static constexpr int64_t line = 16;
   Planes(int64_t elements, int64_t rows, int64_t columns)
-      : row(columns + line), plane(rows * row + line), size(bytes(elements * plane, sizeof(T))) {}
+      : row(columns + line), plane(rows * row + line), size(aligned_bytes<float>(elements * plane)) {}
   int64_t row, plane;
   int64_t size;  // in bytes
 };
@@ -91,16 +88,15 @@ struct Weights {
 
   WinogradWeights at(const float* w, int64_t output, int64_t input) const {
     const int64_t first_tap = tap_stride < 0 ? -8 * tap_stride : 0;
-    return {w + output * output_stride + input * input_stride + first_tap, output_stride, tap_stride};
+    return {w + output * output_stride + input * input_stride + first_tap, output_stride, input_stride, tap_stride};
   }
 };
 
 // Output channels whose weights, or their gradients, are dealt with at a time. The same for every instruction set, so
 // that sums are made in one order.
-template <class T>
 int64_t channels_at_once(int64_t outputs, int64_t inputs, const Tiles& tiles) {
-  constexpr int64_t channels = winograd_channels<T>;
-  const int64_t bytes = inputs * channels * tiles.elements() * int64_t{sizeof(T)};
+  constexpr int64_t channels = winograd_channels;
+  const int64_t bytes = inputs * channels * tiles.elements() * int64_t{sizeof(float)};
   return std::clamp<int64_t>(most_weight_bytes / bytes, 1, outputs / channels) * channels;
 }
 
@@ -112,11 +108,11 @@ class Product {
       : tiles_(tiles),
         weights_(weights),
         epilogue_(epilogue),
-        tile_(winograd_tile<double>(tiles.outputs)),
-        channels_(channels_at_once<double>(weights.outputs, weights.inputs, tiles)),
+        tile_(winograd_tile(tiles.outputs)),
+        channels_(channels_at_once(weights.outputs, weights.inputs, tiles)),
         tiles_at_once_(
             std::clamp<int64_t>(most_tile_bytes /
-                                    ((weights.inputs + channels_) * tiles.elements() * int64_t{sizeof(double)}) /
+                                    ((weights.inputs + channels_) * tiles.elements() * int64_t{sizeof(float)}) /
                                     winograd_tiles,
                                 1, (tiles.count() + winograd_tiles - 1) / winograd_tiles) *
             winograd_tiles),
@@ -124,7 +120,7 @@ class Product {
         v_(tiles.elements(), tiles_at_once_, weights.inputs),
         m_(tiles.elements(), tiles_at_once_, channels_),
         zeros_(u_.size),
-        threads_(zeros_ + bytes(weights.inputs, sizeof(float))) {}
+        threads_(zeros_ + aligned_bytes<float>(weights.inputs)) {}
 
   int64_t workspace_bytes() const {
     const int64_t threads = std::clamp<int64_t>(tiles_.count() / winograd_tiles, 1, thread_count());
@@ -132,7 +128,7 @@ class Product {
   }
 
   void run(const float* x, const float* w, const float* bias, float* y, std::byte* workspace) const {
-    double* const u = reinterpret_cast<double*>(workspace);
+    float* const u = reinterpret_cast<float*>(workspace);
     float* const zeros = reinterpret_cast<float*>(workspace + zeros_);
     std::fill_n(zeros, weights_.inputs, 0.0F);
     const ClampRange range = *clamp_range(epilogue_.activation);
@@ -142,8 +138,8 @@ class Product {
       transform_weights(w, first, channels, u);
       parallel_parts(tiles_.count(), winograd_tiles, [&](int64_t begin, int64_t end, int part) {
         std::byte* const own = workspace + threads_ + part * (v_.size + m_.size);
-        double* const v = reinterpret_cast<double*>(own);
-        double* const m = reinterpret_cast<double*>(own + v_.size);
+        float* const v = reinterpret_cast<float*>(own);
+        float* const m = reinterpret_cast<float*>(own + v_.size);
         for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {
           const int64_t count = std::min(tiles_at_once_, end - tile);
           tiles_.for_inputs(tile, count, x, zeros, [&](int64_t t, const float** pixels) {
@@ -161,18 +157,19 @@ class Product {
   }
 
  private:
-  void transform_weights(const float* w, int64_t first, int64_t channels, double* u) const {
+  void transform_weights(const float* w, int64_t first, int64_t channels, float* u) const {
     const int64_t panel = tile_.panel;
-    parallel_for(channels / panel * weights_.inputs, winograd_channels<double>, [&](int64_t begin, int64_t end) {
+    const int64_t blocks = weights_.inputs / winograd_channels;
+    parallel_for(channels / panel * blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t output = first + i / weights_.inputs * panel;
-        tile_.weights(weights_.at(w, output, i % weights_.inputs), u + i * panel, u_.plane);
+        const WinogradWeights from = weights_.at(w, first + i / blocks * panel, i % blocks * winograd_channels);
+        tile_.weights(from, u + i * winograd_channels * panel, u_.plane);
       }
     });
   }
 
   // Rows of v past `count` hold whatever was there; nobody reads their products.
-  void multiply(const double* v, const double* u, int64_t channels, int64_t count, double* m) const {
+  void multiply(const float* v, const float* u, int64_t channels, int64_t count, float* m) const {
     const int64_t depth = weights_.inputs;
     for (int64_t i = 0; i < tiles_.elements(); ++i) {
       for (int64_t o = 0; o < channels; o += tile_.panel) {
@@ -185,37 +182,36 @@ class Product {
   Tiles tiles_;
   Weights weights_;
   Conv2dEpilogue epilogue_;
-  WinogradTile<double> tile_;
+  WinogradTile tile_;
   int64_t channels_;       // output channels of a block
   int64_t tiles_at_once_;  // of a thread
-  Planes<double> u_, v_, m_;
+  Planes u_, v_, m_;
   int64_t zeros_, threads_;  // where parts of the workspace begin
 };
 
 // dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Threads share the tiles when
 // these are transformed, then the elements, so that each sum is made in one order. Workspace: the sums
 // [elements][channels][inputs], the transformed x and dy, a pixel of zeros.
-template <class T>
 class WeightGradient {
  public:
   explicit WeightGradient(const Tiles& tiles)
       : tiles_(tiles),
-        tile_(winograd_tile<T>(tiles.outputs)),
+        tile_(winograd_tile(tiles.outputs)),
         inputs_(tiles.from[3]),
-        channels_(channels_at_once<T>(tiles.to[3], inputs_, tiles)),
+        channels_(channels_at_once(tiles.to[3], inputs_, tiles)),
         tiles_at_once_(std::clamp<int64_t>(
-            most_shared_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(T)}), 1,
+            most_shared_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(float)}), 1,
             tiles.count())),
         sums_(tiles.elements(), channels_, inputs_),
         v_(tiles.elements(), tiles_at_once_, inputs_),
         d_(tiles.elements(), tiles_at_once_, channels_) {}
 
-  int64_t workspace_bytes() const { return zeros() + bytes(std::max(inputs_, tiles_.to[3]), sizeof(float)); }
+  int64_t workspace_bytes() const { return zeros() + aligned_bytes<float>(std::max(inputs_, tiles_.to[3])); }
 
   void run(const float* x, const float* dy, float* dw, std::byte* workspace) const {
-    T* const sums = reinterpret_cast<T*>(workspace);
-    T* const v = reinterpret_cast<T*>(workspace + sums_.size);
-    T* const d = reinterpret_cast<T*>(workspace + sums_.size + v_.size);
+    float* const sums = reinterpret_cast<float*>(workspace);
+    float* const v = reinterpret_cast<float*>(workspace + sums_.size);
+    float* const d = reinterpret_cast<float*>(workspace + sums_.size + v_.size);
     float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, std::max(inputs_, tiles_.to[3]), 0.0F);
     for (int64_t first = 0; first < tiles_.to[3]; first += channels_) {
@@ -248,7 +244,7 @@ class WeightGradient {
  private:
   int64_t zeros() const { return sums_.size + v_.size + d_.size; }
 
-  void add_products(const T* d, const T* v, int64_t channels, int64_t count, bool first, T* sums) const {
+  void add_products(const float* d, const float* v, int64_t channels, int64_t count, bool first, float* sums) const {
     parallel_for(tiles_.elements(), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         for (int64_t c = 0; c < inputs_; c += tile_.panel) {
@@ -262,11 +258,11 @@ class WeightGradient {
   }
 
   Tiles tiles_;
-  WinogradTile<T> tile_;
+  WinogradTile tile_;
   int64_t inputs_;
   int64_t channels_;  // output channels of a block
   int64_t tiles_at_once_;
-  Planes<T> sums_, v_, d_;
+  Planes sums_, v_, d_;
 };
 
 // Products that tiles of `outputs` x `outputs` take, per channel of the input and of the output.
@@ -276,36 +272,12 @@ int64_t products(const Shape& y, int64_t outputs) {
 }
 
 // The side of the tiles that take the fewest.
-int64_t best_outputs(const Shape& y) {
-  int64_t best = 6;
-  for (const int64_t outputs : {5, 4}) {
-    best = products(y, outputs) < products(y, best) ? outputs : best;
-  }
-  return best;
-}
-
-// Two products of floats take the time of one of doubles.
-bool floats_are_faster(const Shape& w, const Shape& y) {
-  constexpr int64_t channels = winograd_channels<float>;
-  return w[0] % channels == 0 && w[3] % channels == 0 && products(y, 4) < 2 * products(y, best_outputs(y));
-}
-
-template <class T>
-PreparedConv2dBackwardWeight prepare_backward_weight(const Tiles& tiles, bool bias) {
-  const WeightGradient<T> gradient(tiles);
-  return {[gradient](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
-            gradient.run(x.data, dy.data, dw.data, workspace);
-            if (db.data != nullptr) {
-              channel_sum<float>(dy, db, workspace);
-            }
-          },
-          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(tiles.to[3]) : 0)};
-}
+int64_t best_outputs(const Shape& y) { return products(y, 3) <= products(y, 4) ? 3 : 4; }
 
 }  // namespace
 
 bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y) {
-  constexpr int64_t channels = winograd_channels<double>;
+  constexpr int64_t channels = winograd_channels;
   const Padding& p = params.padding;
   return w[1] == 3 && w[2] == 3 && params.stride == 1 && std::max({p.top, p.bottom, p.left, p.right}) <= 2 &&
          w[0] % channels == 0 && w[3] % channels == 0 && 3 * products(y, best_outputs(y)) <= 9 * y[1] * y[2];
@@ -332,12 +304,14 @@ PreparedConv2dBackwardData prepare_winograd_backward_data(const Conv2dParams& pa
 
 PreparedConv2dBackwardWeight prepare_winograd_backward_weight(const Conv2dParams& params, const Shape& x,
                                                               const Shape& dy, const Shape& dw, bool bias) {
-  Tiles tiles{x, dy, params.padding.top, params.padding.left, best_outputs(dy)};
-  if (!floats_are_faster(dw, dy)) {
-    return prepare_backward_weight<double>(tiles, bias);
-  }
-  tiles.outputs = 4;
-  return prepare_backward_weight<float>(tiles, bias);
+  const WeightGradient gradient({x, dy, params.padding.top, params.padding.left, best_outputs(dy)});
+  return {[gradient](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
+            gradient.run(x.data, dy.data, dw.data, workspace);
+            if (db.data != nullptr) {
+              channel_sum<float>(dy, db, workspace);
+            }
+          },
+          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(dw[0]) : 0)};
 }
 
 }  // namespace fer

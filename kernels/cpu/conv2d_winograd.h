@@ -1,8 +1,7 @@
-// Dense 3x3 convolution of stride 1, and its gradients, by Winograd's F(m x m, 3x3), m = 4, 5 or 6: a quarter to a
-// fifth of the products, on transformed tiles. In double: what the transforms lose is then far below rounding the
-// result (tests/test_winograd.cpp bounds it), and what is left of the saving after halving the registers' width still
-// beats products in floats. The gradient of the weights, which no other gradient is computed from, is made in floats
-// where that is faster: its error is some 4e-6 of its size. The data gradient's would grow from layer to layer.
+// Dense 3x3 convolution of stride 1, and its gradients, by Winograd's F(3x3, 3x3) or F(4x4, 3x3): a third to a quarter
+// of the products, on transformed tiles, in floats. Sums are made in short stretches and the points are chosen with
+// care, so that what is lost is some 5e-7 of the results' size, less than a plain sum of floats loses
+// (tests/test_winograd.cpp bounds it by 1e-6).
 #pragma once
 
 #include "kernels/conv2d.h"

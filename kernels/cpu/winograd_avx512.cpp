@@ -4,8 +4,6 @@
 namespace fer {
 
 constexpr WinogradTiles winograd_avx512 = {
-    {WinogradFunctions<4, double, 8>::functions(), WinogradFunctions<5, double, 8>::functions(),
-     WinogradFunctions<6, double, 8>::functions()},
-    {WinogradFunctions<4, float, 16>::functions()}};
+    {WinogradFunctions<3, 16>::functions(), WinogradFunctions<4, 16>::functions()}};
 
 }  // namespace fer

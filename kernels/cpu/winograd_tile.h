@@ -6,14 +6,13 @@
 
 namespace fer {
 
-template <class T>  // T: of the transformed numbers, float or double
-constexpr int64_t winograd_channels = 128 / sizeof(T);
+constexpr int64_t winograd_channels = 32;
 constexpr int64_t winograd_tiles = 6;  // that are multiplied at a time
 
 struct WinogradWeights {
-  const float* data;      // tap 0 of the first output channel, of one input channel
-  int64_t output_stride;  // between output channels
-  int64_t tap_stride;     // between taps; negative: in reverse
+  const float* data;                    // tap 0 of the first output channel and the first input channel
+  int64_t output_stride, input_stride;  // between channels; one of them is 1
+  int64_t tap_stride;                   // between taps; negative: in reverse
 };
 
 struct WinogradResult {
@@ -22,38 +21,34 @@ struct WinogradResult {
   float low, high;    // what the result is clamped to
 };
 
-template <class T>
 struct WinogradTile {
   int64_t panel;    // output channels of a register tile
   int64_t factors;  // cotangent channels of a register tile of the weight gradient
 
   // v = B^T d B, of pixels [inputs][inputs].
-  void (*input)(const float* const* pixels, int64_t channels, T* v, int64_t plane);
+  void (*input)(const float* const* pixels, int64_t channels, float* v, int64_t plane);
   // d = A dy A^T, of pixels [outputs][outputs].
-  void (*cotangent)(const float* const* pixels, int64_t channels, T* d, int64_t plane);
-  // u = G g G^T, of `panel` output channels.
-  void (*weights)(const WinogradWeights& weights, T* u, int64_t plane);
+  void (*cotangent)(const float* const* pixels, int64_t channels, float* d, int64_t plane);
+  // u [winograd_channels][panel] = G g G^T, of so many input and output channels.
+  void (*weights)(const WinogradWeights& weights, float* u, int64_t plane);
   // pixels [outputs][outputs] (null: outside the image) = A^T m A.
-  void (*output)(const T* m, int64_t plane, int64_t channels, const WinogradResult& result, float* const* pixels);
+  void (*output)(const float* m, int64_t plane, int64_t channels, const WinogradResult& result, float* const* pixels);
   // dw, taps `tap_stride` apart, = G^T m G.
-  void (*weight_gradient)(const T* m, int64_t plane, int64_t channels, float* dw, int64_t tap_stride);
+  void (*weight_gradient)(const float* m, int64_t plane, int64_t channels, float* dw, int64_t tap_stride);
 
   // m [tiles][panel] = v [tiles][depth] u [depth][panel]; tiles is a multiple of winograd_tiles.
-  void (*multiply)(const T* v, int64_t v_row, int64_t tiles, const T* u, int64_t depth, T* m, int64_t m_row);
+  void (*multiply)(const float* v, int64_t v_row, int64_t tiles, const float* u, int64_t depth, float* m,
+                   int64_t m_row);
   // sums [factors][panel] += d [tiles][factors]^T v [tiles][panel]; `first`: put there.
-  void (*add_products)(const T* d, int64_t d_row, const T* v, int64_t v_row, int64_t tiles, bool first, T* sums,
-                       int64_t sums_row);
+  void (*add_products)(const float* d, int64_t d_row, const float* v, int64_t v_row, int64_t tiles, bool first,
+                       float* sums, int64_t sums_row);
 };
 
-// Of F(outputs x outputs, 3x3): of doubles outputs 4, 5 and 6, of floats 4.
+// The same bits from each instruction set. Of F(outputs x outputs, 3x3): outputs 3 and 4.
 struct WinogradTiles {
-  WinogradTile<double> doubles[3];
-  WinogradTile<float> floats[1];
+  WinogradTile of[2];
 };
-
-// The same bits from each instruction set.
 extern const WinogradTiles winograd_avx2, winograd_avx512;
-template <class T>
-const WinogradTile<T>& winograd_tile(int64_t outputs);
+const WinogradTile& winograd_tile(int64_t outputs);
 
 }  // namespace fer
