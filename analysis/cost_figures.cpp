@@ -96,7 +96,7 @@ std::vector<LayerTotal> totals(const json& layers) {
     }
     const auto phase = std::find(phases.begin(), phases.end(), node.at("phase").get<std::string>());
     result[place].ms.at(static_cast<size_t>(phase - phases.begin())) += ms_of(node);
-    result[place].flops += node.at("flops").get<double>();
+    result[place].flops += node.at("flops_done").get<double>();
     result[place].bytes += node.at("bytes").get<double>();
   }
   return result;
@@ -161,7 +161,7 @@ std::string roofline(const json& layers, const MachineLimits& limits) {
   const double ridge = limits.flops_per_second / limits.bytes_per_second;
   double x_low = ridge, x_high = ridge, y_low = limits.flops_per_second, y_high = limits.flops_per_second, all_ms = 0;
   for (const json& node : layers) {
-    const auto flops = node.at("flops").get<double>(), bytes = node.at("bytes").get<double>();
+    const auto flops = node.at("flops_done").get<double>(), bytes = node.at("bytes").get<double>();
     const double ms = ms_of(node);
     all_ms += ms;
     if (flops > 0 && bytes > 0 && ms > 0) {

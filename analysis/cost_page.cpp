@@ -110,7 +110,7 @@ std::string layer_table(std::vector<LayerTotal> layers, const MachineLimits& lim
   std::stable_sort(layers.begin(), layers.end(),
                    [](const LayerTotal& a, const LayerTotal& b) { return a.total_ms() > b.total_ms(); });
   const std::string head = heading(
-      {"layer", "ms", "", "share", "forward ms", "backward ms", "GFLOP", "GFLOP/s", "of peak", "GB/s", "of bandwidth"});
+      {"layer", "ms", "", "share", "forward ms", "backward ms", "GFLOP done", "GFLOP/s", "of peak", "GB/s", "of bandwidth"});
   std::string rows[2];
   for (size_t i = 0; i < layers.size(); ++i) {
     const LayerTotal& layer = layers[i];
@@ -142,7 +142,7 @@ std::string node_table(const json& layers, const MachineLimits& limits) {
     rows += "<tr><th scope=\"row\">" + std::to_string(node.at("node").get<int64_t>()) + " " +
             escape(node.at("scope").get<std::string>() + " " + node.at("operation").get<std::string>()) + "</th>" +
             cell(node.at("phase")) + cell(to_string(Shape(shape))) + cell(ms) +
-            rate_cells(node.at("flops").get<double>(), node.at("bytes").get<double>(), ms_of(node), limits) +
+            rate_cells(node.at("flops_done").get<double>(), node.at("bytes").get<double>(), ms_of(node), limits) +
             cell(format::bytes_text(node.at("output_bytes").get<double>())) +
             cell(format::bytes_text(node.at("workspace_bytes").get<double>())) +
             cell(std::to_string(life.at(0)) + " to " + std::to_string(life.at(1))) +

@@ -45,7 +45,7 @@ float multiply_add_chains(int64_t rounds) {
 }  // namespace
 
 double MachineLimits::least_seconds(const Cost& cost) const {
-  return std::max(static_cast<double>(cost.flops) / flops_per_second,
+  return std::max(static_cast<double>(cost.done_flops()) / flops_per_second,
                   static_cast<double>(cost.bytes) / bytes_per_second);
 }
 

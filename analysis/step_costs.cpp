@@ -93,7 +93,7 @@ void put_rates(nlohmann::json& to, const Cost& cost, const Spread& seconds, cons
     const double bytes = static_cast<double>(cost.bytes) / seconds.value;
     to["gflops"] = flops / 1e9;
     to["gbs"] = bytes / 1e9;
-    to["fraction_of_peak"] = flops / limits.flops_per_second;
+    to["fraction_of_peak"] = static_cast<double>(cost.done_flops()) / seconds.value / limits.flops_per_second;
     to["fraction_of_bandwidth"] = bytes / limits.bytes_per_second;
   }
 }
@@ -119,6 +119,7 @@ nlohmann::json layers_json(const Plan& plan, const MachineLimits& limits, const 
         {"phase", name_of(node.phase)},
         {"shape", std::vector<int64_t>(output.type.shape.extents().begin(), output.type.shape.extents().end())},
         {"flops", node.cost.flops},
+        {"flops_done", node.cost.done_flops()},
         {"bytes", node.cost.bytes},
         {"workspace_bytes", node.kernel.workspace_bytes},
         {"algorithm", node.kernel.algorithm},
@@ -164,6 +165,7 @@ nlohmann::json operations_json(const Plan& plan, const MachineLimits& limits, co
                           {"algorithm", algorithm},
                           {"count", nodes.size()},
                           {"flops", node.cost.flops},
+                          {"flops_done", node.cost.done_flops()},
                           {"bytes", node.cost.bytes},
                           {"workspace_bytes", node.kernel.workspace_bytes},
                           {"roofline_us", 1e6 * limits.least_seconds(node.cost)},

@@ -33,7 +33,7 @@ struct BenchForward : BenchOptions {
     const int64_t resident = peak_resident_bytes();
     const MachineLimits limits = measure_limits(device, precision);
     const Plan& plan = classifier.plan();
-    const auto flops = static_cast<double>(plan.total_cost().flops);
+    const auto flops = static_cast<double>(plan.total_cost().done_flops());
     nlohmann::json result = result_of("forward", device);
     result.update({{"model", options.model},
                    {"batch", options.batch},
@@ -42,6 +42,7 @@ struct BenchForward : BenchOptions {
                    {"max_ms", 1e3 * *std::max_element(times.begin(), times.end())},
                    {"images_per_s", static_cast<double>(options.batch) / typical.value},
                    {"flops", plan.total_cost().flops},
+                   {"flops_done", plan.total_cost().done_flops()},
                    {"peak_flops_per_s", limits.flops_per_second},
                    {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},
                    {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},

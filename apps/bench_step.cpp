@@ -92,7 +92,7 @@ struct BenchStep : BenchOptions {
       roofline_ms += 1e3 * limits.least_seconds(node.cost);
     }
     const Spread typical = spread_of(total);
-    const auto flops = static_cast<double>(plan.total_cost().flops);
+    const auto flops = static_cast<double>(plan.total_cost().done_flops());
     nlohmann::json result = result_of("step", device);
     result.update({{"model", options.model},
                    {"batch", options.batch},
@@ -102,6 +102,7 @@ struct BenchStep : BenchOptions {
                    {"max_ms", 1e3 * *std::max_element(total.begin(), total.end())},
                    {"layers_share_of_step", nodes.share_of_whole()},
                    {"flops_per_step", plan.total_cost().flops},
+                   {"flops_done_per_step", plan.total_cost().done_flops()},
                    {"macs_per_step", plan.total_cost().flops / 2},
                    {"peak_flops_per_s", limits.flops_per_second},
                    {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},

@@ -47,6 +47,7 @@ struct PlanCommand {
                                    {"variable_bytes", plan.variable_bytes()},
                                    {"lower_bound_bytes", plan.lower_bound_bytes()},
                                    {"flops_per_step", total.flops},
+                                   {"flops_done_per_step", total.done_flops()},
                                    {"bytes_per_step", total.bytes},
                                    {"roofline_ms", seconds * 1e3},
                                    {"roofline_flops_per_second", limits.flops_per_second},

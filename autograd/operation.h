@@ -37,8 +37,11 @@ std::ostream& operator<<(std::ostream& out, const ValueType& type);
 
 // What a kernel costs at least: arithmetic (2 x multiply-adds, plus other operations) and bytes moved.
 struct Cost {
-  int64_t flops = 0;
+  int64_t flops = 0;  // by the operation's definition
   int64_t bytes = 0;
+  int64_t saved_flops = 0;  // of those, that the kernel chosen does not do
+
+  int64_t done_flops() const { return flops - saved_flops; }
 };
 
 // A kernel made ready for fixed shapes: run many times, without allocation. `in` and `out` follow the operation's
@@ -60,6 +63,8 @@ struct Kernel {
   // when they are known and appends it to `in` (of type u8).
   int64_t table_bytes = 0;
   std::function<void(std::span<const AnyView> in, std::span<const AnyView> out, std::byte* table)> write_table{};
+
+  int64_t saved_flops = 0;  // of the operation's definition, that are not done
 };
 
 struct PrepareOptions {

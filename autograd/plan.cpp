@@ -66,6 +66,7 @@ class Planner {
     const auto outputs = types_of(node.outputs, program_.values);
     node.cost = node.operation->cost(inputs, outputs);
     node.kernel = prepare_as_stored(*node.operation, inputs, outputs, options_.kernels);
+    node.cost.saved_flops = node.kernel.saved_flops;
     if (node.kernel.device != plan_.device_) {
       fail(node.operation->name(), ": has no kernel for device ", plan_.device_);
     }
@@ -182,6 +183,7 @@ Cost Plan::total_cost() const {
   for (const PlannedNode& node : nodes_) {
     total.flops += node.cost.flops;
     total.bytes += node.cost.bytes;
+    total.saved_flops += node.cost.saved_flops;
   }
   return total;
 }

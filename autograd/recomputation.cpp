@@ -8,7 +8,7 @@
 
 namespace fer {
 
-double price_of(const Cost& cost) { return static_cast<double>(cost.bytes) + static_cast<double>(cost.flops) / 8; }
+double price_of(const Cost& cost) { return static_cast<double>(cost.bytes) + static_cast<double>(cost.done_flops()) / 8; }
 
 Recomputation::Recomputation(std::vector<PlannedNode>& nodes, std::vector<ValueRecord>& values,
                              std::span<const int> outputs, std::function<void(PlannedNode&)> prepare)

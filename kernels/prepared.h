@@ -13,6 +13,7 @@ template <class Signature>
 struct Prepared {
   std::function<Signature> run;
   int64_t workspace_bytes = 0;
+  int64_t saved_flops = 0;  // of the operation's definition, that are not done
 };
 
 }  // namespace fer

@@ -8,7 +8,7 @@ namespace fer {
 namespace {
 
 constexpr int64_t steps_ahead = 32;     // that a GPU is given before it is waited for
-constexpr double recomputed = 0.05;     // of a step's estimated time, at most, to save memory
+constexpr double recomputed = 0.06;     // of a step's estimated time, at most, to save memory
 constexpr int64_t measured_every = 64;  // steps, of those that a GPU spends on attacks
 
 // The largest batch below options.batch, and of two or more, whose step needs no more than `room` bytes for its values;

@@ -82,7 +82,9 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
     }
     run(given(0), weights, biases, y, workspace + rest);
   };
-  return {kernel, rest + run.workspace_bytes};
+  Kernel folded{kernel, rest + run.workspace_bytes};
+  folded.saved_flops = run.saved_flops;
+  return folded;
 }
 
 }  // namespace fer

@@ -123,6 +123,7 @@ template <class... P>
 Kernel call_kernel(Prepared<void(P...)> prepared, const PrepareOptions& options) {
   Kernel kernel = kernel_arguments::bind<P...>(std::move(prepared.run), options);
   kernel.workspace_bytes = prepared.workspace_bytes;
+  kernel.saved_flops = prepared.saved_flops;
   return kernel;
 }
 

@@ -27,29 +27,44 @@ struct Planes {
   int64_t size;  // in bytes
 };
 
-// Images [N,H,W,C] whose convolution [N,OH,OW,K] is made in tiles of `outputs` x `outputs` pixels, each from `inputs` x
-// `inputs` around them.
-struct Tiles {
-  Shape from, to;
-  int64_t top, left;  // padding
-  int64_t outputs;
+// Products that tiles of `outputs` x `outputs` take of an image, per channel of the input and of the output.
+int64_t products(const Shape& image, int64_t outputs) {
+  const int64_t points = winograd_tile(outputs).points;
+  return ((image[1] + outputs - 1) / outputs) * ((image[2] + outputs - 1) / outputs) * points * points;
+}
 
-  int64_t inputs() const { return outputs + 2; }
-  int64_t elements() const { return inputs() * inputs(); }
+// Images [N,H,W,C] whose convolution [N,OH,OW,K] is made in tiles, each from pixels around it.
+struct Tiles {
+  Tiles(const Shape& from, const Shape& to, const Padding& padding)
+      : from(from), to(to), outputs(best_outputs(from, to, padding)), tile(winograd_tile(outputs)) {
+    if (outputs > 2) {
+      top = padding.top;
+      left = padding.left;
+    }
+  }
+
+  Shape from, to;
+  int64_t outputs;
+  WinogradTile tile;
+  int64_t top = 0, left = 0;  // how far a tile's first pixel lies before the first it makes
+
+  int64_t elements() const { return tile.points * tile.points; }
   int64_t down() const { return (to[1] + outputs - 1) / outputs; }
   int64_t across() const { return (to[2] + outputs - 1) / outputs; }
   int64_t count() const { return from[0] * down() * across(); }
+  // Of the convolution's FLOPs, how many are not done.
+  int64_t saved_flops() const { return 2 * from[3] * to[3] * (9 * to[0] * to[1] * to[2] - count() * elements()); }
 
   // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image
   // ends. The next tile's pixels are asked for early: no hardware sees them coming.
   template <class Body>
   void for_inputs(int64_t first, int64_t count, const float* images, const float* outside, Body&& body) const {
     const float* pixels[2][most_elements];
-    look_up(from, first, top, left, inputs(), images, outside, pixels[0]);
+    look_up(from, first, top, left, tile.inputs, images, outside, pixels[0]);
     for (int64_t t = 0; t < count; ++t) {
       if (t + 1 < count) {
         const float** const next = pixels[(t + 1) % 2];
-        look_up(from, first + t + 1, top, left, inputs(), images, outside, next);
+        look_up(from, first + t + 1, top, left, tile.inputs, images, outside, next);
         for (int64_t i = 0; i < elements(); ++i) {
           prefetch(next[i], from[3]);
         }
@@ -65,6 +80,14 @@ struct Tiles {
   }
 
  private:
+  // The side of the tiles that take the fewest products.
+  static int64_t best_outputs(const Shape& from, const Shape& to, const Padding& padding) {
+    if (from[1] == 2 && from[2] == 2 && to[1] == 2 && to[2] == 2 && padding.top == 1 && padding.left == 1) {
+      return 2;
+    }
+    return products(to, 3) <= products(to, 4) ? 3 : 4;
+  }
+
   template <class T>
   void look_up(const Shape& shape, int64_t tile, int64_t up, int64_t back, int64_t side, T* images, T* outside,
                T** pixels) const {
@@ -108,7 +131,6 @@ class Product {
       : tiles_(tiles),
         weights_(weights),
         epilogue_(epilogue),
-        tile_(winograd_tile(tiles.outputs)),
         channels_(channels_at_once(weights.outputs, weights.inputs, tiles)),
         tiles_at_once_(
             std::clamp<int64_t>(most_tile_bytes /
@@ -143,13 +165,13 @@ class Product {
         for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {
           const int64_t count = std::min(tiles_at_once_, end - tile);
           tiles_.for_inputs(tile, count, x, zeros, [&](int64_t t, const float** pixels) {
-            tile_.input(pixels, weights_.inputs, v + t * v_.row, v_.plane);
+            tiles_.tile.input(pixels, weights_.inputs, v + t * v_.row, v_.plane);
           });
           multiply(v, u, channels, count, m);
           for (int64_t t = 0; t < count; ++t) {
             float* pixels[most_elements];
             tiles_.outputs_of<float>(tile + t, y + first, nullptr, pixels);
-            tile_.output(m + t * m_.row, m_.plane, channels, result, pixels);
+            tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels);
           }
         }
       });
@@ -158,12 +180,12 @@ class Product {
 
  private:
   void transform_weights(const float* w, int64_t first, int64_t channels, float* u) const {
-    const int64_t panel = tile_.panel;
+    const int64_t panel = tiles_.tile.panel;
     const int64_t blocks = weights_.inputs / winograd_channels;
     parallel_for(channels / panel * blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const WinogradWeights from = weights_.at(w, first + i / blocks * panel, i % blocks * winograd_channels);
-        tile_.weights(from, u + i * winograd_channels * panel, u_.plane);
+        tiles_.tile.weights(from, u + i * winograd_channels * panel, u_.plane);
       }
     });
   }
@@ -172,9 +194,9 @@ class Product {
   void multiply(const float* v, const float* u, int64_t channels, int64_t count, float* m) const {
     const int64_t depth = weights_.inputs;
     for (int64_t i = 0; i < tiles_.elements(); ++i) {
-      for (int64_t o = 0; o < channels; o += tile_.panel) {
-        tile_.multiply(v + i * v_.plane, v_.row, round_up(count, winograd_tiles), u + i * u_.plane + o * depth, depth,
-                       m + i * m_.plane + o, m_.row);
+      for (int64_t o = 0; o < channels; o += tiles_.tile.panel) {
+        tiles_.tile.multiply(v + i * v_.plane, v_.row, round_up(count, winograd_tiles), u + i * u_.plane + o * depth,
+                             depth, m + i * m_.plane + o, m_.row);
       }
     }
   }
@@ -182,7 +204,6 @@ class Product {
   Tiles tiles_;
   Weights weights_;
   Conv2dEpilogue epilogue_;
-  WinogradTile tile_;
   int64_t channels_;       // output channels of a block
   int64_t tiles_at_once_;  // of a thread
   Planes u_, v_, m_;
@@ -196,7 +217,6 @@ class WeightGradient {
  public:
   explicit WeightGradient(const Tiles& tiles)
       : tiles_(tiles),
-        tile_(winograd_tile(tiles.outputs)),
         inputs_(tiles.from[3]),
         channels_(channels_at_once(tiles.to[3], inputs_, tiles)),
         tiles_at_once_(std::clamp<int64_t>(
@@ -222,20 +242,21 @@ class WeightGradient {
         parallel_for(count, 1, [&](int64_t begin, int64_t end) {
           if (!kept) {
             tiles_.for_inputs(tile + begin, end - begin, x, zeros, [&](int64_t t, const float** pixels) {
-              tile_.input(pixels, inputs_, v + (begin + t) * v_.row, v_.plane);
+              tiles_.tile.input(pixels, inputs_, v + (begin + t) * v_.row, v_.plane);
             });
           }
           for (int64_t t = begin; t < end; ++t) {
             const float* pixels[most_elements];
             tiles_.outputs_of<const float>(tile + t, dy + first, zeros, pixels);
-            tile_.cotangent(pixels, channels, d + t * d_.row, d_.plane);
+            tiles_.tile.cotangent(pixels, channels, d + t * d_.row, d_.plane);
           }
         });
         add_products(d, v, channels, count, tile == 0, sums);
       }
       parallel_for(channels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o) {
-          tile_.weight_gradient(sums + o * sums_.row, sums_.plane, inputs_, dw + (first + o) * 9 * inputs_, inputs_);
+          tiles_.tile.weight_gradient(sums + o * sums_.row, sums_.plane, inputs_, dw + (first + o) * 9 * inputs_,
+                                      inputs_);
         }
       });
     }
@@ -247,10 +268,10 @@ class WeightGradient {
   void add_products(const float* d, const float* v, int64_t channels, int64_t count, bool first, float* sums) const {
     parallel_for(tiles_.elements(), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        for (int64_t c = 0; c < inputs_; c += tile_.panel) {
-          for (int64_t o = 0; o < channels; o += tile_.factors) {
-            tile_.add_products(d + i * d_.plane + o, d_.row, v + i * v_.plane + c, v_.row, count, first,
-                               sums + i * sums_.plane + o * sums_.row + c, sums_.row);
+        for (int64_t c = 0; c < inputs_; c += tiles_.tile.panel) {
+          for (int64_t o = 0; o < channels; o += tiles_.tile.factors) {
+            tiles_.tile.add_products(d + i * d_.plane + o, d_.row, v + i * v_.plane + c, v_.row, count, first,
+                                     sums + i * sums_.plane + o * sums_.row + c, sums_.row);
           }
         }
       }
@@ -258,60 +279,55 @@ class WeightGradient {
   }
 
   Tiles tiles_;
-  WinogradTile tile_;
   int64_t inputs_;
   int64_t channels_;  // output channels of a block
   int64_t tiles_at_once_;
   Planes sums_, v_, d_;
 };
 
-// Products that tiles of `outputs` x `outputs` take, per channel of the input and of the output.
-int64_t products(const Shape& y, int64_t outputs) {
-  const int64_t tiles = ((y[1] + outputs - 1) / outputs) * ((y[2] + outputs - 1) / outputs);
-  return tiles * (outputs + 2) * (outputs + 2);
-}
-
-// The side of the tiles that take the fewest.
-int64_t best_outputs(const Shape& y) { return products(y, 3) <= products(y, 4) ? 3 : 4; }
-
 }  // namespace
 
 bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y) {
-  constexpr int64_t channels = winograd_channels;
   const Padding& p = params.padding;
-  return w[1] == 3 && w[2] == 3 && params.stride == 1 && std::max({p.top, p.bottom, p.left, p.right}) <= 2 &&
-         w[0] % channels == 0 && w[3] % channels == 0 && 3 * products(y, best_outputs(y)) <= 9 * y[1] * y[2];
+  if (w[1] != 3 || w[2] != 3 || params.stride != 1 || std::max({p.top, p.bottom, p.left, p.right}) > 2 ||
+      w[0] % winograd_channels != 0 || w[3] % winograd_channels != 0) {
+    return false;
+  }
+  const Tiles tiles({y[0], y[1] + 2 - p.top - p.bottom, y[2] + 2 - p.left - p.right, w[3]}, y, p);
+  return 2 * products(y, tiles.outputs) <= 9 * y[1] * y[2];
 }
 
 PreparedConv2dForward prepare_winograd_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
                                                const Shape& y, const Conv2dEpilogue& epilogue) {
-  const Product product({x, y, params.padding.top, params.padding.left, best_outputs(y)},
-                        {w[0], w[3], 9 * w[3], 1, w[3]}, epilogue);
+  const Tiles tiles(x, y, params.padding);
+  const Product product(tiles, {w[0], w[3], 9 * w[3], 1, w[3]}, epilogue);
   return {[product](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                     std::byte* workspace) { product.run(x.data, w.data, b.data, y.data, workspace); },
-          product.workspace_bytes()};
+          product.workspace_bytes(), tiles.saved_flops()};
 }
 
 PreparedConv2dBackwardData prepare_winograd_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                           const Shape& dx) {
-  const Product product({dy, dx, 2 - params.padding.top, 2 - params.padding.left, best_outputs(dy)},
-                        {w[3], w[0], 1, 9 * w[3], -w[3]}, {});
+  const Padding& padding = params.padding;
+  const Tiles tiles(dy, dx, {2 - padding.top, 2 - padding.bottom, 2 - padding.left, 2 - padding.right});
+  const Product product(tiles, {w[3], w[0], 1, 9 * w[3], -w[3]}, {});
   return {[product](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
             product.run(dy.data, w.data, nullptr, dx.data, workspace);
           },
-          product.workspace_bytes()};
+          product.workspace_bytes(), tiles.saved_flops()};
 }
 
 PreparedConv2dBackwardWeight prepare_winograd_backward_weight(const Conv2dParams& params, const Shape& x,
                                                               const Shape& dy, const Shape& dw, bool bias) {
-  const WeightGradient gradient({x, dy, params.padding.top, params.padding.left, best_outputs(dy)});
+  const Tiles tiles(x, dy, params.padding);
+  const WeightGradient gradient(tiles);
   return {[gradient](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
             gradient.run(x.data, dy.data, dw.data, workspace);
             if (db.data != nullptr) {
               channel_sum<float>(dy, db, workspace);
             }
           },
-          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(dw[0]) : 0)};
+          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(dw[0]) : 0), tiles.saved_flops()};
 }
 
 }  // namespace fer

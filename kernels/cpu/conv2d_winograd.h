@@ -1,6 +1,6 @@
-// Dense 3x3 convolution of stride 1, and its gradients, by Winograd's F(3x3, 3x3) or F(4x4, 3x3): a third to a quarter
-// of the products, on transformed tiles, in floats. Sums are made in short stretches and the points are chosen with
-// care, so that what is lost is some 5e-7 of the results' size, less than a plain sum of floats loses
+// Dense 3x3 convolution of stride 1, and its gradients, by Winograd's F(2x2, 3x3), F(3x3, 3x3) or F(4x4, 3x3): a third
+// to a quarter of the products, on transformed tiles, in floats. Sums are made in short stretches and the points are
+// chosen with care, so that what is lost is some 5e-7 of the results' size, less than a plain sum of floats loses
 // (tests/test_winograd.cpp bounds it by 1e-6).
 #pragma once
 

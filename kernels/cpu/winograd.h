@@ -1,23 +1,68 @@
 // Winograd's minimal filtering of m outputs with 3 taps, F(m, 3), in one dimension: the five linear maps of which the
 // convolution y = A^T [(G g) * (B^T d)] and its gradients are made (Lavin and Gray, 2015). Applied to rows and columns
 // they serve 3x3 kernels. Interpolated at 0, 1/sqrt(2), -1/sqrt(2), infinity and, for m = 3, 2, for m = 4, sqrt(2) and
-// -sqrt(2): that loses 2.4 times less to rounding than the usual 0, 1, -1, 2, -2.
+// -sqrt(2): that loses 2.4 times less to rounding than the usual 0, 1, -1, 2, -2. For m = 2 the inputs are the two at
+// the outputs' places, with zeros around them: an image's whole extent.
 #pragma once
 
 #include <numbers>
 
 namespace fer {
 
-// The maps are elementwise over a register V of floats.
+// From `inputs` numbers to `points` products to `outputs` numbers. The maps are elementwise over a register V of
+// floats.
 template <int m>
 struct Winograd;
 
 template <>
-struct Winograd<3> {
-  static constexpr int outputs = 3, inputs = 5;
-  static constexpr float root = 1 / std::numbers::sqrt2_v<float>;
+struct Winograd<2> {
+  static constexpr int outputs = 2, inputs = 2, points = 3;
 
   // B^T d
+  template <class V>
+  static inline void input(const V* d, V* v) {
+    v[0] = d[0];
+    v[1] = d[0] + d[1];
+    v[2] = d[1];
+  }
+
+  // G g
+  template <class V>
+  static inline void weights(const V* g, V* u) {
+    u[0] = g[0] - g[1];
+    u[1] = g[1];
+    u[2] = g[2] - g[1];
+  }
+
+  // A^T m
+  template <class V>
+  static inline void output(const V* m, V* y) {
+    y[0] = m[1] + m[2];
+    y[1] = m[0] + m[1];
+  }
+
+  // A dy
+  template <class V>
+  static inline void cotangent(const V* dy, V* d) {
+    d[0] = dy[1];
+    d[1] = dy[0] + dy[1];
+    d[2] = dy[0];
+  }
+
+  // G^T m
+  template <class V>
+  static inline void weight_gradient(const V* m, V* g) {
+    g[0] = m[0];
+    g[1] = m[1] - m[0] - m[2];
+    g[2] = m[2];
+  }
+};
+
+template <>
+struct Winograd<3> {
+  static constexpr int outputs = 3, inputs = 5, points = 5;
+  static constexpr float root = 1 / std::numbers::sqrt2_v<float>;
+
   template <class V>
   static inline void input(const V* d, V* v) {
     const V a = d[3] - 2 * d[2], b = root * (d[2] - 2 * d[1]);
@@ -28,7 +73,6 @@ struct Winograd<3> {
     v[4] = d[1] - 0.5F * d[2] - 2 * d[3] + d[4];
   }
 
-  // G g
   template <class V>
   static inline void weights(const V* g, V* u) {
     const V s = g[0] + 0.5F * g[2], t = root * g[1];
@@ -39,7 +83,6 @@ struct Winograd<3> {
     u[4] = g[2];
   }
 
-  // A^T m
   template <class V>
   static inline void output(const V* m, V* y) {
     const V s = m[1] + m[2], d = root * (m[1] - m[2]);
@@ -48,7 +91,6 @@ struct Winograd<3> {
     y[2] = 0.5F * s + 4 * m[3] + m[4];
   }
 
-  // A dy
   template <class V>
   static inline void cotangent(const V* dy, V* d) {
     const V s = dy[0] + 0.5F * dy[2], t = root * dy[1];
@@ -59,7 +101,6 @@ struct Winograd<3> {
     d[4] = dy[2];
   }
 
-  // G^T m
   template <class V>
   static inline void weight_gradient(const V* m, V* g) {
     const V a = m[1] * (1 / (root - 2)), b = m[2] * (1 / (-root - 2)), c = m[3] * (1 / 7.0F);
@@ -71,7 +112,7 @@ struct Winograd<3> {
 
 template <>
 struct Winograd<4> {
-  static constexpr int outputs = 4, inputs = 6;
+  static constexpr int outputs = 4, inputs = 6, points = 6;
   static constexpr float root = std::numbers::sqrt2_v<float>;
 
   template <class V>

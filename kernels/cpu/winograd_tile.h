@@ -22,6 +22,8 @@ struct WinogradResult {
 };
 
 struct WinogradTile {
+  int64_t inputs;   // pixels read, of a side
+  int64_t points;   // numbers of a side, transformed
   int64_t panel;    // output channels of a register tile
   int64_t factors;  // cotangent channels of a register tile of the weight gradient
 
@@ -44,9 +46,9 @@ struct WinogradTile {
                        float* sums, int64_t sums_row);
 };
 
-// The same bits from each instruction set. Of F(outputs x outputs, 3x3): outputs 3 and 4.
+// The same bits from each instruction set. Of F(outputs x outputs, 3x3): outputs 2, 3 and 4.
 struct WinogradTiles {
-  WinogradTile of[2];
+  WinogradTile of[3];
 };
 extern const WinogradTiles winograd_avx2, winograd_avx512;
 const WinogradTile& winograd_tile(int64_t outputs);

@@ -44,7 +44,7 @@ struct WinogradFunctions {
   using L = WinogradLanes<lanes>;
   using V = typename L::Vector;
   using Transform = Winograd<outputs>;
-  static constexpr int inputs = Transform::inputs;
+  static constexpr int inputs = Transform::inputs, points = Transform::points;
   static constexpr int64_t panel = 2 * lanes;
   static constexpr bool many_registers = sizeof(V) == 64;
   static constexpr int factors = many_registers ? 8 : 4;
@@ -53,17 +53,17 @@ struct WinogradFunctions {
 
   static void input(const float* const* pixels, int64_t channels, float* v, int64_t plane) {
     for (int64_t c = 0; c < channels; c += lanes) {
-      transform_rows_and_columns<V, inputs, inputs>(
+      transform_rows_and_columns<V, inputs, points>(
           Transform::template input<V>, [&](int i, int j) { return L::load(pixels[i * inputs + j] + c); },
-          [&](int i, int j, V value) { L::store(v + (i * inputs + j) * plane + c, value); });
+          [&](int i, int j, V value) { L::store(v + (i * points + j) * plane + c, value); });
     }
   }
 
   static void cotangent(const float* const* pixels, int64_t channels, float* d, int64_t plane) {
     for (int64_t c = 0; c < channels; c += lanes) {
-      transform_rows_and_columns<V, outputs, inputs>(
+      transform_rows_and_columns<V, outputs, points>(
           Transform::template cotangent<V>, [&](int i, int j) { return L::load(pixels[i * outputs + j] + c); },
-          [&](int i, int j, V value) { L::store(d + (i * inputs + j) * plane + c, value); });
+          [&](int i, int j, V value) { L::store(d + (i * points + j) * plane + c, value); });
     }
   }
 
@@ -85,9 +85,9 @@ struct WinogradFunctions {
     }
     for (int64_t c = 0; c < winograd_channels; ++c) {
       for (int64_t o = 0; o < panel; o += lanes) {
-        transform_rows_and_columns<V, 3, inputs>(
+        transform_rows_and_columns<V, 3, points>(
             Transform::template weights<V>, [&](int i, int j) { return L::load(&g[i * 3 + j][c][o]); },
-            [&](int i, int j, V value) { L::store(u + (i * inputs + j) * plane + c * panel + o, value); });
+            [&](int i, int j, V value) { L::store(u + (i * points + j) * plane + c * panel + o, value); });
       }
     }
   }
@@ -96,8 +96,8 @@ struct WinogradFunctions {
                      float* const* pixels) {
     for (int64_t c = 0; c < channels; c += lanes) {
       const V bias = result.bias == nullptr ? V{} : L::load(result.bias + c);
-      transform_rows_and_columns<V, inputs, outputs>(
-          Transform::template output<V>, [&](int i, int j) { return L::load(m + (i * inputs + j) * plane + c); },
+      transform_rows_and_columns<V, points, outputs>(
+          Transform::template output<V>, [&](int i, int j) { return L::load(m + (i * points + j) * plane + c); },
           [&](int i, int j, V value) {
             float* const to = pixels[i * outputs + j];
             if (to != nullptr) {
@@ -110,9 +110,9 @@ struct WinogradFunctions {
 
   static void weight_gradient(const float* m, int64_t plane, int64_t channels, float* dw, int64_t tap_stride) {
     for (int64_t c = 0; c < channels; c += lanes) {
-      transform_rows_and_columns<V, inputs, 3>(
+      transform_rows_and_columns<V, points, 3>(
           Transform::template weight_gradient<V>,
-          [&](int i, int j) { return L::load(m + (i * inputs + j) * plane + c); },
+          [&](int i, int j) { return L::load(m + (i * points + j) * plane + c); },
           [&](int i, int j, V value) { L::store(dw + (i * 3 + j) * tap_stride + c, value); });
     }
   }
@@ -182,7 +182,7 @@ struct WinogradFunctions {
   }
 
   static constexpr WinogradTile functions() {
-    return {panel, factors, input, cotangent, weights, output, weight_gradient, multiply, add_products};
+    return {inputs, points, panel, factors, input, cotangent, weights, output, weight_gradient, multiply, add_products};
   }
 };
 
