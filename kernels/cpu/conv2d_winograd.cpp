@@ -27,33 +27,34 @@ struct Planes {
   int64_t size;  // in bytes
 };
 
-// Products that tiles of `outputs` x `outputs` take of an image, per channel of the input and of the output.
-int64_t products(const Shape& image, int64_t outputs) {
-  const int64_t points = winograd_tile(outputs).points;
-  return ((image[1] + outputs - 1) / outputs) * ((image[2] + outputs - 1) / outputs) * points * points;
+// Products that its tiles take of an image, per channel of the input and of the output.
+int64_t products(const Shape& image, const WinogradTile& tile) {
+  const int64_t outputs = tile.outputs;
+  return ((image[1] + outputs - 1) / outputs) * ((image[2] + outputs - 1) / outputs) * tile.points * tile.points;
 }
 
 // Images [N,H,W,C] whose convolution [N,OH,OW,K] is made in tiles, each from pixels around it.
 struct Tiles {
-  Tiles(const Shape& from, const Shape& to, const Padding& padding)
-      : from(from), to(to), outputs(best_outputs(from, to, padding)), tile(winograd_tile(outputs)) {
-    if (outputs > 2) {
+  Tiles(const Shape& from, const Shape& to, int64_t taps, const Padding& padding)
+      : from(from), to(to), tile(best_tile(from, to, taps, padding)) {
+    if (tile.inputs == tile.outputs + taps - 1) {
       top = padding.top;
       left = padding.left;
     }
   }
 
   Shape from, to;
-  int64_t outputs;
   WinogradTile tile;
   int64_t top = 0, left = 0;  // how far a tile's first pixel lies before the first it makes
 
   int64_t elements() const { return tile.points * tile.points; }
-  int64_t down() const { return (to[1] + outputs - 1) / outputs; }
-  int64_t across() const { return (to[2] + outputs - 1) / outputs; }
+  int64_t down() const { return (to[1] + tile.outputs - 1) / tile.outputs; }
+  int64_t across() const { return (to[2] + tile.outputs - 1) / tile.outputs; }
   int64_t count() const { return from[0] * down() * across(); }
-  // Of the convolution's FLOPs, how many are not done.
-  int64_t saved_flops() const { return 2 * from[3] * to[3] * (9 * to[0] * to[1] * to[2] - count() * elements()); }
+  // Of the FLOPs of a convolution that makes images `y`, how many are not done.
+  int64_t saved_flops(const Shape& y) const {
+    return 2 * from[3] * to[3] * (tile.taps * tile.taps * y[0] * y[1] * y[2] - count() * elements());
+  }
 
   // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image
   // ends. The next tile's pixels are asked for early: no hardware sees them coming.
@@ -75,25 +76,28 @@ struct Tiles {
 
   // The addresses of the pixels that a tile makes.
   template <class T>
-  void outputs_of(int64_t tile, T* images, T* outside, T** pixels) const {
-    look_up(to, tile, 0, 0, outputs, images, outside, pixels);
+  void outputs_of(int64_t number, T* images, T* outside, T** pixels) const {
+    look_up(to, number, 0, 0, tile.outputs, images, outside, pixels);
   }
 
  private:
-  // The side of the tiles that take the fewest products.
-  static int64_t best_outputs(const Shape& from, const Shape& to, const Padding& padding) {
-    if (from[1] == 2 && from[2] == 2 && to[1] == 2 && to[2] == 2 && padding.top == 1 && padding.left == 1) {
-      return 2;
+  // The tile that takes the fewest products.
+  static const WinogradTile& best_tile(const Shape& from, const Shape& to, int64_t taps, const Padding& padding) {
+    if (taps == 5 ||
+        (from[1] == 2 && from[2] == 2 && to[1] == 2 && to[2] == 2 && padding.top == 1 && padding.left == 1)) {
+      return winograd_tile(2, taps);
     }
-    return products(to, 3) <= products(to, 4) ? 3 : 4;
+    const WinogradTile &small = winograd_tile(3, taps), &large = winograd_tile(4, taps);
+    return products(to, small) <= products(to, large) ? small : large;
   }
 
   template <class T>
-  void look_up(const Shape& shape, int64_t tile, int64_t up, int64_t back, int64_t side, T* images, T* outside,
+  void look_up(const Shape& shape, int64_t number, int64_t up, int64_t back, int64_t side, T* images, T* outside,
                T** pixels) const {
     const int64_t height = shape[1], width = shape[2], channels = shape[3];
-    T* const image = images + tile / (down() * across()) * height * width * channels;
-    const int64_t row = tile / across() % down() * outputs - up, column = tile % across() * outputs - back;
+    T* const image = images + number / (down() * across()) * height * width * channels;
+    const int64_t row = number / across() % down() * tile.outputs - up;
+    const int64_t column = number % across() * tile.outputs - back;
     for (int64_t r = row; r < row + side; ++r) {
       for (int64_t c = column; c < column + side; ++c) {
         const bool inside = r >= 0 && r < height && c >= 0 && c < width;
@@ -106,11 +110,11 @@ struct Tiles {
 // Weights w [o * output_stride + c * input_stride + tap * tap_stride], as the forward pass or the data gradient reads
 // them: taps in reverse there.
 struct Weights {
-  int64_t outputs, inputs;
+  int64_t outputs, inputs, taps;
   int64_t output_stride, input_stride, tap_stride;
 
   WinogradWeights at(const float* w, int64_t output, int64_t input) const {
-    const int64_t first_tap = tap_stride < 0 ? -8 * tap_stride : 0;
+    const int64_t first_tap = tap_stride < 0 ? (1 - taps * taps) * tap_stride : 0;
     return {w + output * output_stride + input * input_stride + first_tap, output_stride, input_stride, tap_stride};
   }
 };
@@ -253,9 +257,10 @@ class WeightGradient {
         });
         add_products(d, v, channels, count, tile == 0, sums);
       }
+      const int64_t taps = tiles_.tile.taps * tiles_.tile.taps;
       parallel_for(channels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o) {
-          tiles_.tile.weight_gradient(sums + o * sums_.row, sums_.plane, inputs_, dw + (first + o) * 9 * inputs_,
+          tiles_.tile.weight_gradient(sums + o * sums_.row, sums_.plane, inputs_, dw + (first + o) * taps * inputs_,
                                       inputs_);
         }
       });
@@ -289,37 +294,41 @@ class WeightGradient {
 
 bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y) {
   const Padding& p = params.padding;
-  if (w[1] != 3 || w[2] != 3 || params.stride != 1 || std::max({p.top, p.bottom, p.left, p.right}) > 2 ||
-      w[0] % winograd_channels != 0 || w[3] % winograd_channels != 0) {
+  const int64_t taps = w[1];
+  if ((taps != 3 && taps != 5) || w[2] != taps || params.stride != 1 ||
+      std::max({p.top, p.bottom, p.left, p.right}) > taps - 1 || w[0] % winograd_channels != 0 ||
+      w[3] % winograd_channels != 0) {
     return false;
   }
-  const Tiles tiles({y[0], y[1] + 2 - p.top - p.bottom, y[2] + 2 - p.left - p.right, w[3]}, y, p);
-  return 2 * products(y, tiles.outputs) <= 9 * y[1] * y[2];
+  const Shape x{y[0], y[1] + taps - 1 - p.top - p.bottom, y[2] + taps - 1 - p.left - p.right, w[3]};
+  return 2 * products(y, Tiles(x, y, taps, p).tile) <= taps * taps * y[1] * y[2];
 }
 
 PreparedConv2dForward prepare_winograd_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
                                                const Shape& y, const Conv2dEpilogue& epilogue) {
-  const Tiles tiles(x, y, params.padding);
-  const Product product(tiles, {w[0], w[3], 9 * w[3], 1, w[3]}, epilogue);
+  const int64_t taps = w[1];
+  const Tiles tiles(x, y, taps, params.padding);
+  const Product product(tiles, {w[0], w[3], taps, taps * taps * w[3], 1, w[3]}, epilogue);
   return {[product](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                     std::byte* workspace) { product.run(x.data, w.data, b.data, y.data, workspace); },
-          product.workspace_bytes(), tiles.saved_flops()};
+          product.workspace_bytes(), tiles.saved_flops(y)};
 }
 
 PreparedConv2dBackwardData prepare_winograd_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                           const Shape& dx) {
-  const Padding& padding = params.padding;
-  const Tiles tiles(dy, dx, {2 - padding.top, 2 - padding.bottom, 2 - padding.left, 2 - padding.right});
-  const Product product(tiles, {w[3], w[0], 1, 9 * w[3], -w[3]}, {});
+  const Padding& p = params.padding;
+  const int64_t taps = w[1];
+  const Tiles tiles(dy, dx, taps, {taps - 1 - p.top, taps - 1 - p.bottom, taps - 1 - p.left, taps - 1 - p.right});
+  const Product product(tiles, {w[3], w[0], taps, 1, taps * taps * w[3], -w[3]}, {});
   return {[product](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
             product.run(dy.data, w.data, nullptr, dx.data, workspace);
           },
-          product.workspace_bytes(), tiles.saved_flops()};
+          product.workspace_bytes(), tiles.saved_flops(dy)};
 }
 
 PreparedConv2dBackwardWeight prepare_winograd_backward_weight(const Conv2dParams& params, const Shape& x,
                                                               const Shape& dy, const Shape& dw, bool bias) {
-  const Tiles tiles(x, dy, params.padding);
+  const Tiles tiles(x, dy, dw[1], params.padding);
   const WeightGradient gradient(tiles);
   return {[gradient](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
             gradient.run(x.data, dy.data, dw.data, workspace);
@@ -327,7 +336,7 @@ PreparedConv2dBackwardWeight prepare_winograd_backward_weight(const Conv2dParams
               channel_sum<float>(dy, db, workspace);
             }
           },
-          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(dw[0]) : 0), tiles.saved_flops()};
+          std::max(gradient.workspace_bytes(), bias ? channel_sum_workspace(dw[0]) : 0), tiles.saved_flops(dy)};
 }
 
 }  // namespace fer

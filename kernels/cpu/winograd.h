@@ -1,8 +1,8 @@
-// Winograd's minimal filtering of m outputs with 3 taps, F(m, 3), in one dimension: the five linear maps of which the
+// Winograd's minimal filtering of m outputs with r taps, F(m, r), in one dimension: the five linear maps of which the
 // convolution y = A^T [(G g) * (B^T d)] and its gradients are made (Lavin and Gray, 2015). Applied to rows and columns
-// they serve 3x3 kernels. Interpolated at 0, 1/sqrt(2), -1/sqrt(2), infinity and, for m = 3, 2, for m = 4, sqrt(2) and
-// -sqrt(2): that loses 2.4 times less to rounding than the usual 0, 1, -1, 2, -2. For m = 2 the inputs are the two at
-// the outputs' places, with zeros around them: an image's whole extent.
+// they serve r x r kernels. Interpolated at 0, 1/sqrt(2), -1/sqrt(2), infinity and, for F(3, 3), 2, for F(4, 3) and
+// F(2, 5), sqrt(2) and -sqrt(2): that loses 2.4 times less to rounding than the usual 0, 1, -1, 2, -2. For F(2, 3) the
+// inputs are the two at the outputs' places, with zeros around them: an image's whole extent.
 #pragma once
 
 #include <numbers>
@@ -11,12 +11,12 @@ namespace fer {
 
 // From `inputs` numbers to `points` products to `outputs` numbers. The maps are elementwise over a register V of
 // floats.
-template <int m>
+template <int m, int r>
 struct Winograd;
 
 template <>
-struct Winograd<2> {
-  static constexpr int outputs = 2, inputs = 2, points = 3;
+struct Winograd<2, 3> {
+  static constexpr int outputs = 2, taps = 3, inputs = 2, points = 3;
 
   // B^T d
   template <class V>
@@ -59,8 +59,8 @@ struct Winograd<2> {
 };
 
 template <>
-struct Winograd<3> {
-  static constexpr int outputs = 3, inputs = 5, points = 5;
+struct Winograd<3, 3> {
+  static constexpr int outputs = 3, taps = 3, inputs = 5, points = 5;
   static constexpr float root = 1 / std::numbers::sqrt2_v<float>;
 
   template <class V>
@@ -111,8 +111,8 @@ struct Winograd<3> {
 };
 
 template <>
-struct Winograd<4> {
-  static constexpr int outputs = 4, inputs = 6, points = 6;
+struct Winograd<4, 3> {
+  static constexpr int outputs = 4, taps = 3, inputs = 6, points = 6;
   static constexpr float root = std::numbers::sqrt2_v<float>;
 
   template <class V>
@@ -167,6 +167,57 @@ struct Winograd<4> {
     g[0] = m[0] + s + t;
     g[1] = d + e;
     g[2] = 0.5F * s + 2 * t + m[5];
+  }
+};
+
+template <>
+struct Winograd<2, 5> {
+  static constexpr int outputs = 2, taps = 5, inputs = 6, points = 6;
+  static constexpr float root = std::numbers::sqrt2_v<float>;
+
+  template <class V>
+  static inline void input(const V* d, V* v) {
+    Winograd<4, 3>::input(d, v);
+  }
+
+  template <class V>
+  static inline void weights(const V* g, V* u) {
+    const V a = (g[0] + 0.5F * g[2] + 0.25F * g[4]) * (-1 / 1.5F), b = (g[1] + 0.5F * g[3]) * (root / -3);
+    const V p = (g[0] + 2 * g[2] + 4 * g[4]) * (1 / 6.0F), q = (g[1] + 2 * g[3]) * (root / 6);
+    u[0] = g[0];
+    u[1] = a + b;
+    u[2] = a - b;
+    u[3] = p + q;
+    u[4] = p - q;
+    u[5] = g[4];
+  }
+
+  template <class V>
+  static inline void output(const V* m, V* y) {
+    y[0] = m[0] + m[1] + m[2] + m[3] + m[4];
+    y[1] = root * (0.5F * (m[1] - m[2]) + (m[3] - m[4])) + m[5];
+  }
+
+  template <class V>
+  static inline void cotangent(const V* dy, V* d) {
+    const V b = root * 0.5F * dy[1], q = root * dy[1];
+    d[0] = dy[0];
+    d[1] = dy[0] + b;
+    d[2] = dy[0] - b;
+    d[3] = dy[0] + q;
+    d[4] = dy[0] - q;
+    d[5] = dy[1];
+  }
+
+  template <class V>
+  static inline void weight_gradient(const V* m, V* g) {
+    const V s = (m[1] + m[2]) * (-1 / 1.5F), d = (m[1] - m[2]) * (root / -3);
+    const V t = (m[3] + m[4]) * (1 / 6.0F), e = (m[3] - m[4]) * (root / 6);
+    g[0] = m[0] + s + t;
+    g[1] = d + e;
+    g[2] = 0.5F * s + 2 * t;
+    g[3] = 0.5F * d + 2 * e;
+    g[4] = 0.25F * s + 4 * t + m[5];
   }
 };
 

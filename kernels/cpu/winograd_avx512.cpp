@@ -3,8 +3,8 @@
 
 namespace fer {
 
-constexpr WinogradTiles winograd_avx512 = {{WinogradFunctions<2, 16>::functions(),
-                                            WinogradFunctions<3, 16>::functions(),
-                                            WinogradFunctions<4, 16>::functions()}};
+constexpr WinogradTiles winograd_avx512 = {
+    {WinogradFunctions<2, 3, 16>::functions(), WinogradFunctions<3, 3, 16>::functions(),
+     WinogradFunctions<4, 3, 16>::functions(), WinogradFunctions<2, 5, 16>::functions()}};
 
 }  // namespace fer

@@ -22,6 +22,8 @@ struct WinogradResult {
 };
 
 struct WinogradTile {
+  int64_t outputs;  // pixels made, of a side
+  int64_t taps;     // of a kernel's side
   int64_t inputs;   // pixels read, of a side
   int64_t points;   // numbers of a side, transformed
   int64_t panel;    // output channels of a register tile
@@ -46,11 +48,11 @@ struct WinogradTile {
                        float* sums, int64_t sums_row);
 };
 
-// The same bits from each instruction set. Of F(outputs x outputs, 3x3): outputs 2, 3 and 4.
+// F(2x2, 3x3), F(3x3, 3x3), F(4x4, 3x3) and F(2x2, 5x5); the same bits from each instruction set.
 struct WinogradTiles {
-  WinogradTile of[3];
+  WinogradTile of[4];
 };
 extern const WinogradTiles winograd_avx2, winograd_avx512;
-const WinogradTile& winograd_tile(int64_t outputs);
+const WinogradTile& winograd_tile(int64_t outputs, int64_t taps);
 
 }  // namespace fer

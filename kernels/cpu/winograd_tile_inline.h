@@ -39,11 +39,11 @@ struct WinogradLanes<16> {
 };
 #endif
 
-template <int outputs, int lanes>
+template <int outputs, int taps, int lanes>
 struct WinogradFunctions {
   using L = WinogradLanes<lanes>;
   using V = typename L::Vector;
-  using Transform = Winograd<outputs>;
+  using Transform = Winograd<outputs, taps>;
   static constexpr int inputs = Transform::inputs, points = Transform::points;
   static constexpr int64_t panel = 2 * lanes;
   static constexpr bool many_registers = sizeof(V) == 64;
@@ -68,8 +68,8 @@ struct WinogradFunctions {
   }
 
   static void weights(const WinogradWeights& weights, float* u, int64_t plane) {
-    alignas(64) float g[9][winograd_channels][panel];
-    for (int64_t tap = 0; tap < 9; ++tap) {
+    alignas(64) float g[taps * taps][winograd_channels][panel];
+    for (int64_t tap = 0; tap < taps * taps; ++tap) {
       const float* const from = weights.data + tap * weights.tap_stride;
       if (weights.output_stride == 1) {
         for (int64_t c = 0; c < winograd_channels; ++c) {
@@ -85,8 +85,8 @@ struct WinogradFunctions {
     }
     for (int64_t c = 0; c < winograd_channels; ++c) {
       for (int64_t o = 0; o < panel; o += lanes) {
-        transform_rows_and_columns<V, 3, points>(
-            Transform::template weights<V>, [&](int i, int j) { return L::load(&g[i * 3 + j][c][o]); },
+        transform_rows_and_columns<V, taps, points>(
+            Transform::template weights<V>, [&](int i, int j) { return L::load(&g[i * taps + j][c][o]); },
             [&](int i, int j, V value) { L::store(u + (i * points + j) * plane + c * panel + o, value); });
       }
     }
@@ -110,10 +110,10 @@ struct WinogradFunctions {
 
   static void weight_gradient(const float* m, int64_t plane, int64_t channels, float* dw, int64_t tap_stride) {
     for (int64_t c = 0; c < channels; c += lanes) {
-      transform_rows_and_columns<V, points, 3>(
+      transform_rows_and_columns<V, points, taps>(
           Transform::template weight_gradient<V>,
           [&](int i, int j) { return L::load(m + (i * points + j) * plane + c); },
-          [&](int i, int j, V value) { L::store(dw + (i * 3 + j) * tap_stride + c, value); });
+          [&](int i, int j, V value) { L::store(dw + (i * taps + j) * tap_stride + c, value); });
     }
   }
 
@@ -182,7 +182,8 @@ struct WinogradFunctions {
   }
 
   static constexpr WinogradTile functions() {
-    return {inputs, points, panel, factors, input, cotangent, weights, output, weight_gradient, multiply, add_products};
+    return {outputs,   taps,    inputs, points,          panel,    factors,     input,
+            cotangent, weights, output, weight_gradient, multiply, add_products};
   }
 };
 
