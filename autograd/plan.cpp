@@ -13,6 +13,8 @@ namespace {
 
 // The share of memory that a share of time has to save.
 constexpr double least_worth = 5;
+// Memory that no time is spent to save.
+constexpr int64_t small_bytes = int64_t{256} << 20;
 
 }  // namespace
 
@@ -80,7 +82,7 @@ class Planner {
     const double price = price_of(whole.total_cost());
     Recomputation recomputation(plan_.nodes_, program_.values, plan_.outputs_,
                                 [this](PlannedNode& node) { prepare(node); });
-    recomputation.reduce_to(0, options_.recompute * price);
+    recomputation.reduce_to(small_bytes - plan_.variable_bytes(), options_.recompute * price);
     place();
     // The limit is on bytes as they are placed, which may leave gaps: by as much the sums of what lives must be lower.
     int64_t target = options_.memory_limit;

@@ -30,6 +30,11 @@ Cost FoldedConvolution::cost(std::span<const ValueType> inputs, std::span<const 
   return {flops + (norm_->has_residual ? 2 : 1) * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
 }
 
+// The residual's, which a convolution adds its results to.
+std::vector<int> FoldedConvolution::in_place() const {
+  return norm_->has_residual ? std::vector<int>{bias_ ? 7 : 6} : std::vector<int>{};
+}
+
 Kernel FoldedConvolution::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                                   const PrepareOptions& options) const {
   if (takes_prepared(inputs[0].dtype, options)) {
@@ -37,12 +42,18 @@ Kernel FoldedConvolution::prepare(std::span<const ValueType> inputs, std::span<c
   }
   const Kernel convolution = convolution_->prepare(of_convolution(inputs), outputs, options);
   const Kernel norm = norm_->prepare(of_norm(inputs, outputs[0]), outputs, options);
-  Kernel both{[self = *this, convolution, norm](const StepContext* step, std::span<const AnyView> in,
-                                                std::span<const AnyView> out, std::byte* workspace) {
-                convolution.run(step, self.of_convolution(in), out, workspace);
-                norm.run(step, self.of_norm(in, out[0]), out, workspace);
+  // What lies in the result's place may be the residual: the convolution's result goes elsewhere then.
+  const int64_t result_at = round_up(std::max(convolution.workspace_bytes, norm.workspace_bytes), memory_alignment);
+  Kernel both{[self = *this, convolution, norm, result_at](const StepContext* step, std::span<const AnyView> in,
+                                                           std::span<const AnyView> out, std::byte* workspace) {
+                AnyView result = out[0];
+                if (self.norm_->has_residual) {
+                  result.data = workspace + result_at;
+                }
+                convolution.run(step, self.of_convolution(in), std::span(&result, 1), workspace);
+                norm.run(step, self.of_norm(in, result), out, workspace);
               },
-              std::max(convolution.workspace_bytes, norm.workspace_bytes), convolution.device};
+              result_at + (norm_->has_residual ? outputs[0].bytes() : 0), convolution.device};
   if (!norm.reads.empty()) {
     const auto read = of_convolution(std::span(convolution.reads));
     both.reads.assign(read.begin(), read.end());
@@ -75,8 +86,8 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
     fold_batch_norm(epsilon, given(1), bias ? given(2) : View<const float>{}, given(norm), given(norm + 1),
                     given(norm + 2), given(norm + 3), weights, biases);
     const auto y = out[0].template as<float>();
-    if (add) {
-      const float* const residual = given(norm + 4).data;
+    const float* const residual = add ? given(norm + 4).data : y.data;
+    if (residual != y.data) {
       parallel_for(y.size(), 1 << 15,
                    [&](int64_t begin, int64_t end) { std::copy(residual + begin, residual + end, y.data + begin); });
     }

@@ -29,6 +29,7 @@ class FoldedConvolution : public Operation {
   std::string name() const override { return convolution_->name() + "_folded"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  std::vector<int> in_place() const override;
   Half half() const override { return Half::begins; }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;

@@ -19,10 +19,11 @@ inline T pre_activation_gradient(T dy, T centred, T scale, T beta) {
   }
 }
 
-// workspace.first = sum of dz (x - mean), workspace.second = sum of dz.
-template <class T>
+// workspace.first = sum of dz (x - mean), workspace.second = sum of dz. `keep`: every dz is left in `kept`, which may be
+// dy's place.
+template <bool keep, class T>
 void sum_gradients(Activation activation, View<const T> dy, View<const T> x, const T* mean, const T* scale,
-                   const T* beta, int64_t rows, int64_t channels, Workspace<T>& workspace) {
+                   const T* beta, int64_t rows, int64_t channels, Workspace<T>& workspace, T* kept) {
   with_activation(activation, [&](auto f) {
     parallel_parts(rows, row_grain(channels), [&](int64_t begin, int64_t end, int part) {
       Workspace<T> own = workspace;
@@ -32,10 +33,14 @@ void sum_gradients(Activation activation, View<const T> dy, View<const T> x, con
       for (; begin < end; begin += block_rows) {
         const T* const value = x.data + begin * channels;
         const T* const slope = dy.data + begin * channels;
+        T* const place = keep ? kept + begin * channels : nullptr;
         sum_block(std::min(block_rows, end - begin), channels, sums.block_first, sums.block_second,
                   [=](int64_t at, int64_t c, T& first, T& second) {
                     const T centred = value[at] - mean[c];
                     const T dz = pre_activation_gradient<decltype(f)::value>(slope[at], centred, scale[c], beta[c]);
+                    if constexpr (keep) {
+                      place[at] = dz;
+                    }
                     first += dz * centred;
                     second += dz;
                   });
@@ -71,7 +76,14 @@ void batch_norm_training_backward(Activation activation, View<const T> dy, View<
   for (int64_t c = 0; c < channels; ++c) {
     workspace.scale[c] = inverse_std.data[c] * gamma.data[c];
   }
-  sum_gradients(activation, dy, x, mean.data, workspace.scale, beta.data, rows, channels, workspace);
+  // A slope that takes an exponential is worked out once only.
+  const bool keep = dx.data != nullptr && !clamp_range(activation).has_value();
+  if (keep) {
+    sum_gradients<true>(activation, dy, x, mean.data, workspace.scale, beta.data, rows, channels, workspace, dx.data);
+  } else {
+    sum_gradients<false, T>(activation, dy, x, mean.data, workspace.scale, beta.data, rows, channels, workspace,
+                            nullptr);
+  }
   for (int64_t c = 0; c < channels; ++c) {
     const double inverse = inverse_std.data[c];
     const double share = inverse * gamma.data[c] / static_cast<double>(rows);
@@ -87,13 +99,14 @@ void batch_norm_training_backward(Activation activation, View<const T> dy, View<
   if (dx.data == nullptr) {
     return;
   }
-  with_activation(activation, [&](auto f) {
+  const T* const slopes = keep ? dx.data : dy.data;
+  with_activation(keep ? Activation::identity : activation, [&](auto f) {
     for_rows_backwards(rows, channels, [&](int64_t begin, int64_t end) {
       const T *const centre = mean.data, *const scale = workspace.scale, *const shift = beta.data;
       const T *const slope = workspace.slope, *const constant = workspace.constant;
       for (int64_t at = begin * channels; at < end * channels; at += channels) {
         const T* const value = x.data + at;
-        const T* const from = dy.data + at;
+        const T* const from = slopes + at;
         T* const to = dx.data + at;
 #pragma omp simd
         for (int64_t c = 0; c < channels; ++c) {
@@ -120,7 +133,7 @@ void batch_norm_inference_backward(const BatchNormParams& params, Activation act
     workspace.scale[c] = static_cast<T>(gamma.data[c] / std::sqrt(running_var.data[c] + params.epsilon));
   }
   if (dgamma.data != nullptr || dbeta.data != nullptr) {
-    sum_gradients(activation, dy, x, mean, scale, beta.data, rows, channels, workspace);
+    sum_gradients<false, T>(activation, dy, x, mean, scale, beta.data, rows, channels, workspace, nullptr);
     for (int64_t c = 0; c < channels; ++c) {
       if (dgamma.data != nullptr) {
         dgamma.data[c] = static_cast<T>(workspace.first[c] / std::sqrt(running_var.data[c] + params.epsilon));

@@ -66,7 +66,7 @@ struct Tiles {
       if (t + 1 < count) {
         const float** const next = pixels[(t + 1) % 2];
         look_up(from, first + t + 1, top, left, tile.inputs, images, outside, next);
-        for (int64_t i = 0; i < elements(); ++i) {
+        for (int64_t i = 0; i < tile.inputs * tile.inputs; ++i) {
           prefetch(next[i], from[3]);
         }
       }
