@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t most_elements = 36;                    // of a tile
 constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
 constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
-constexpr int64_t most_shared_tile_bytes = int64_t{6} << 20;
+constexpr int64_t most_shared_tile_bytes = int64_t{2} << 20;
 
 // Matrices [rows][columns], one for each element of a transformed tile. Neighbouring rows and matrices start in
 // different sets of the cache.
