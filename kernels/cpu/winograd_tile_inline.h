@@ -4,8 +4,6 @@
 
 #include <immintrin.h>
 
-#include <algorithm>
-
 #include "kernels/cpu/winograd.h"
 #include "kernels/cpu/winograd_tile.h"
 
@@ -50,6 +48,7 @@ struct WinogradFunctions {
   static constexpr int factors = many_registers ? 8 : 4;
   // Products summed in registers before they join the rest in memory: what a sum loses grows with its length.
   static constexpr int64_t chunk = 32;
+  static_assert(winograd_channels % chunk == 0);
 
   static void input(const float* const* pixels, int64_t channels, float* v, int64_t plane) {
     for (int64_t c = 0; c < channels; c += lanes) {
@@ -73,13 +72,15 @@ struct WinogradFunctions {
       const float* const from = weights.data + tap * weights.tap_stride;
       if (weights.output_stride == 1) {
         for (int64_t c = 0; c < winograd_channels; ++c) {
-          std::copy_n(from + c * weights.input_stride, panel, g[tap][c]);
+          for (int64_t o = 0; o < panel; o += lanes) {
+            L::store(&g[tap][c][o], L::load(from + c * weights.input_stride + o));
+          }
         }
-        continue;
-      }
-      for (int64_t o = 0; o < panel; ++o) {
-        for (int64_t c = 0; c < winograd_channels; ++c) {
-          g[tap][c][o] = from[o * weights.output_stride + c];
+      } else {
+        for (int64_t o = 0; o < panel; ++o) {
+          for (int64_t c = 0; c < winograd_channels; ++c) {
+            g[tap][c][o] = from[o * weights.output_stride + c];
+          }
         }
       }
     }
@@ -162,7 +163,8 @@ struct WinogradFunctions {
     }
     for (int64_t begin = 0; begin < tiles; begin += chunk) {
       V low[factors] = {}, high[factors] = {};
-      for (int64_t t = begin; t < std::min(begin + chunk, tiles); ++t, d += d_row, v += v_row) {
+      const int64_t end = begin + chunk < tiles ? begin + chunk : tiles;
+      for (int64_t t = begin; t < end; ++t, d += d_row, v += v_row) {
         const V v_low = L::load(v), v_high = L::load(v + lanes);
 #pragma GCC unroll 8
         for (int64_t r = 0; r < factors; ++r) {
