@@ -120,8 +120,8 @@ void check_same_bits(const WinogradTile& one, const WinogradTile& other) {
       for (int64_t i = 0; i < elements * channels; ++i) {
         std::copy_n(panel.data() + i * tile.panel, tile.panel, u.data() + i * channels + o);
       }
-      // Any numbers will do as rows of v.
-      tile.multiply(v.data(), channels / 2, tiles, panel.data(), channels, m.data() + o, channels);
+      // Any numbers will do as tiles.
+      tile.multiply(w.data(), channels, tiles, panel.data(), channels, m.data() + o, channels);
     }
     for (int64_t row = 0; row < channels; row += tile.factors) {
       for (int64_t c = 0; c < channels; c += tile.panel) {
