@@ -82,7 +82,8 @@ class Planner {
     const double price = price_of(whole.total_cost());
     Recomputation recomputation(plan_.nodes_, program_.values, plan_.outputs_,
                                 [this](PlannedNode& node) { prepare(node); });
-    recomputation.reduce_to(small_bytes - plan_.variable_bytes(), options_.recompute * price);
+    const int64_t enough = options_.memory_limit > 0 ? 0 : small_bytes - plan_.variable_bytes();
+    recomputation.reduce_to(enough, options_.recompute * price);
     place();
     // The limit is on bytes as they are placed, which may leave gaps: by as much the sums of what lives must be lower.
     int64_t target = options_.memory_limit;

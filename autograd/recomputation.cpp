@@ -8,7 +8,9 @@
 
 namespace fer {
 
-double price_of(const Cost& cost) { return static_cast<double>(cost.bytes) + static_cast<double>(cost.done_flops()) / 8; }
+double price_of(const Cost& cost) {
+  return static_cast<double>(cost.bytes) + static_cast<double>(cost.done_flops()) / 8;
+}
 
 Recomputation::Recomputation(std::vector<PlannedNode>& nodes, std::vector<ValueRecord>& values,
                              std::span<const int> outputs, std::function<void(PlannedNode&)> prepare)
@@ -85,19 +87,22 @@ void Recomputation::survey() {
     }
   }
   const Lifetimes shared(nodes_, values_, outputs_, true);
-  std::vector<int64_t> change(nodes_.size() + 2, 0);  // before the first node, at each, after the last
+  std::vector<int64_t> born(nodes_.size() + 2, 0), gone(nodes_.size() + 2, 0);
   for (int value = 0; value < shared.value_count(); ++value) {
     if (shared.root(value) == value && shared.of(value).in_arena) {
       const Storage& storage = shared.of(value);
       const int64_t bytes = round_up(storage.bytes, memory_alignment);
-      change[static_cast<size_t>(std::max(storage.first, 0))] += bytes;
-      change[static_cast<size_t>(std::min(storage.last, end)) + 1] -= bytes;
+      born[static_cast<size_t>(std::max(storage.first, 0))] += bytes;
+      gone[static_cast<size_t>(std::min(storage.last, end)) + 1] += bytes;
     }
   }
   live_.assign(nodes_.size(), 0);
+  waiting_.assign(nodes_.size(), 0);
   int64_t live = 0;
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    live += change[i];
+    live -= gone[i];
+    waiting_[i] = live;
+    live += born[i];
     live_[i] = live + round_up(nodes_[i].kernel.workspace_bytes, memory_alignment);
   }
 }
@@ -146,7 +151,8 @@ Recomputation::Choice Recomputation::choice(int value, int peak) const {
   Choice result{value, *next, chain_for(value, *next), 0};
   const Chain& chain = result.chain;
   const int64_t bytes = lifetimes_.of(value).bytes;
-  if (chain.possible && live_[static_cast<size_t>(*next)] + chain.bytes - bytes < live_[static_cast<size_t>(peak)]) {
+  const int64_t meanwhile = waiting_[static_cast<size_t>(*next)] - bytes + chain.bytes + chain.workspace;
+  if (chain.possible && meanwhile < live_[static_cast<size_t>(peak)]) {
     result.gain = static_cast<double>(bytes) * (*next - before) / (chain.price + 1);
   }
   return result;
@@ -227,6 +233,7 @@ void Recomputation::need(int value, int dropped, int until, Chain& chain) const 
   }
   if (!again.operation->is_view()) {
     chain.price += price_of(cost);
+    chain.workspace = std::max(chain.workspace, round_up(again.kernel.workspace_bytes, memory_alignment));
     for (const ValueType& type : types_of(step.outputs, values_)) {
       chain.bytes += round_up(type.bytes(), memory_alignment);
     }

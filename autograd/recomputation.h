@@ -43,7 +43,8 @@ class Recomputation {
     std::vector<Step> steps;
     std::map<int, int> stand_ins;  // for values that live no more, copies of them that do
     double price = 0;
-    int64_t bytes = 0;  // of everything that the steps write
+    int64_t bytes = 0;      // of everything that the steps write
+    int64_t workspace = 0;  // the largest of theirs
     bool possible = true;
   };
   // Value `value` is dropped after its last use before `until`, and made again before that node.
@@ -77,6 +78,7 @@ class Recomputation {
   // What survey() found of the nodes as they are now.
   Lifetimes lifetimes_;                 // in which only views share
   std::vector<int64_t> live_;           // bytes during each node
+  std::vector<int64_t> waiting_;        // of those, bytes that are there before it
   std::vector<int> producers_;          // nodes, -1 for what is given
   std::vector<std::vector<int>> uses_;  // of each root, the nodes that read it, ascending
   std::vector<int> updated_;  // of each variable, the first node that updates it, or as many as there are nodes
