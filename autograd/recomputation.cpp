@@ -87,6 +87,7 @@ void Recomputation::survey() {
     }
   }
   const Lifetimes shared(nodes_, values_, outputs_, true);
+  // Bytes that begin to live at a node, and that have ceased to.
   std::vector<int64_t> born(nodes_.size() + 2, 0), gone(nodes_.size() + 2, 0);
   for (int value = 0; value < shared.value_count(); ++value) {
     if (shared.root(value) == value && shared.of(value).in_arena) {
