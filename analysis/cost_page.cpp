@@ -68,7 +68,8 @@ std::string tiles(const json& result) {
                  "quartiles " + compact(spread.at(0)) + " to " + compact(spread.at(1)) + " ms",
                  compact(result.at("images_per_s").get<double>()) + " images a second") +
             tile("Arithmetic", compact(flops / 1e9) + " GFLOP",
-                 format::percent(result.at("flop_rate_fraction_of_peak").get<double>()) + " of the peak",
+                 compact(result.at("flops_done_per_step").get<double>() / 1e9) + " done, " +
+                     format::percent(result.at("flop_rate_fraction_of_peak").get<double>()) + " of the peak",
                  "roofline " + compact(result.at("roofline_ms").get<double>()) + " ms");
   } else {
     text += tile("A step, at least", compact(result.at("roofline_ms").get<double>()) + " ms", "the roofline's time",
@@ -109,8 +110,8 @@ std::string layer_table(std::vector<LayerTotal> layers, const MachineLimits& lim
   }
   std::stable_sort(layers.begin(), layers.end(),
                    [](const LayerTotal& a, const LayerTotal& b) { return a.total_ms() > b.total_ms(); });
-  const std::string head = heading(
-      {"layer", "ms", "", "share", "forward ms", "backward ms", "GFLOP done", "GFLOP/s", "of peak", "GB/s", "of bandwidth"});
+  const std::string head = heading({"layer", "ms", "", "share", "forward ms", "backward ms", "GFLOP done", "GFLOP/s",
+                                    "of peak", "GB/s", "of bandwidth"});
   std::string rows[2];
   for (size_t i = 0; i < layers.size(); ++i) {
     const LayerTotal& layer = layers[i];

@@ -56,8 +56,9 @@ struct BenchForward : BenchOptions {
     std::printf("%s, batch %ld, %ld threads: median %.1f ms (%.1f to %.1f) a forward pass, %.1f images/s\n",
                 r["model"].get<std::string>().c_str(), r["batch"].get<int64_t>(), r["threads"].get<int64_t>(),
                 number("median_ms"), number("min_ms"), number("max_ms"), number("images_per_s"));
-    std::printf("%.1f GFLOP a pass, %.0f%% of the measured peak of %.0f GFLOP/s\n", number("flops") / 1e9,
-                100 * number("flop_rate_fraction_of_peak"), number("peak_flops_per_s") / 1e9);
+    std::printf("%.1f GFLOP a pass, %.1f done, %.0f%% of the measured peak of %.0f GFLOP/s\n", number("flops") / 1e9,
+                number("flops_done") / 1e9, 100 * number("flop_rate_fraction_of_peak"),
+                number("peak_flops_per_s") / 1e9);
     std::printf("memory: planned peak %s, peak resident %s\n", format_bytes(number("planned_peak_bytes")).c_str(),
                 format_bytes(number("peak_rss_bytes")).c_str());
   }

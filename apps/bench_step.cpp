@@ -155,7 +155,8 @@ struct BenchStep : BenchOptions {
                 number("median_ms"), number("min_ms"), number("max_ms"), number("images_per_s"));
     std::printf("forward %.1f ms, backward %.1f ms, optimizer %.1f ms\n", number("forward_ms"), number("backward_ms"),
                 number("optimizer_ms"));
-    std::printf("%.1f GFLOP a step, %.0f%% of the measured peak of %.0f GFLOP/s\n", number("flops_per_step") / 1e9,
+    std::printf("%.1f GFLOP a step, %.1f done, %.0f%% of the measured peak of %.0f GFLOP/s\n",
+                number("flops_per_step") / 1e9, number("flops_done_per_step") / 1e9,
                 100 * number("flop_rate_fraction_of_peak"), number("peak_flops_per_s") / 1e9);
     std::printf("memory: planned peak %s, peak resident %s\n", format_bytes(number("planned_peak_bytes")).c_str(),
                 format_bytes(number("peak_rss_bytes")).c_str());

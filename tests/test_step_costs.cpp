@@ -32,6 +32,7 @@ class SmallStep {
     nlohmann::json json = {{"model", "<small>"},
                            {"batch", 2},
                            {"flops_per_step", plan.total_cost().flops},
+                           {"flops_done_per_step", plan.total_cost().done_flops()},
                            {"planned_peak_bytes", plan.peak_bytes()},
                            {"arena_bytes", plan.peak_bytes()},
                            {"lower_bound_bytes", plan.lower_bound_bytes()},
