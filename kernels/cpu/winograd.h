@@ -58,11 +58,15 @@ struct Winograd<2, 3> {
   }
 };
 
-template <>
-struct Winograd<3, 3> {
-  static constexpr int outputs = 3, taps = 3, inputs = 5, points = 5;
+// Interpolation at so many points, the last of them infinity: the values that a polynomial of k coefficients has there,
+// and the transpose of that map; `scaled`, for weights: over the products of each point's distances from the others.
+
+// 0, 1/sqrt(2), -1/sqrt(2), 2 and infinity; three coefficients.
+struct FivePoints {
+  static constexpr int points = 5;
   static constexpr float root = 1 / std::numbers::sqrt2_v<float>;
 
+  // B^T d
   template <class V>
   static inline void input(const V* d, V* v) {
     const V a = d[3] - 2 * d[2], b = root * (d[2] - 2 * d[1]);
@@ -73,46 +77,39 @@ struct Winograd<3, 3> {
     v[4] = d[1] - 0.5F * d[2] - 2 * d[3] + d[4];
   }
 
-  template <class V>
-  static inline void weights(const V* g, V* u) {
-    const V s = g[0] + 0.5F * g[2], t = root * g[1];
-    u[0] = g[0];
-    u[1] = (s + t) * (1 / (root - 2));
-    u[2] = (s - t) * (1 / (-root - 2));
-    u[3] = (g[0] + 2 * g[1] + 4 * g[2]) * (1 / 7.0F);
-    u[4] = g[2];
+  template <int k, bool scaled, class V>
+  static inline void values(const V* c, V* v) {
+    static_assert(k == 3);
+    const V even = c[0] + 0.5F * c[2], odd = root * c[1];
+    const V from[] = {c[0], even + odd, even - odd, c[0] + 2 * c[1] + 4 * c[2], c[2]};
+    scale<scaled>(from, v);
   }
 
-  template <class V>
-  static inline void output(const V* m, V* y) {
-    const V s = m[1] + m[2], d = root * (m[1] - m[2]);
-    y[0] = m[0] + s + m[3];
-    y[1] = d + 2 * m[3];
-    y[2] = 0.5F * s + 4 * m[3] + m[4];
+  template <int k, bool scaled, class V>
+  static inline void transposed(const V* from, V* c) {
+    static_assert(k == 3);
+    V v[points];
+    scale<scaled>(from, v);
+    const V even = v[1] + v[2], odd = root * (v[1] - v[2]);
+    c[0] = v[0] + even + v[3];
+    c[1] = odd + 2 * v[3];
+    c[2] = 0.5F * even + 4 * v[3] + v[4];
   }
 
-  template <class V>
-  static inline void cotangent(const V* dy, V* d) {
-    const V s = dy[0] + 0.5F * dy[2], t = root * dy[1];
-    d[0] = dy[0];
-    d[1] = s + t;
-    d[2] = s - t;
-    d[3] = dy[0] + 2 * dy[1] + 4 * dy[2];
-    d[4] = dy[2];
-  }
-
-  template <class V>
-  static inline void weight_gradient(const V* m, V* g) {
-    const V a = m[1] * (1 / (root - 2)), b = m[2] * (1 / (-root - 2)), c = m[3] * (1 / 7.0F);
-    g[0] = m[0] + a + b + c;
-    g[1] = root * (a - b) + 2 * c;
-    g[2] = 0.5F * (a + b) + 4 * c + m[4];
+ private:
+  template <bool scaled, class V>
+  static inline void scale(const V* from, V* to) {
+    to[0] = from[0];
+    to[1] = scaled ? from[1] * (1 / (root - 2)) : from[1];
+    to[2] = scaled ? from[2] * (1 / (-root - 2)) : from[2];
+    to[3] = scaled ? from[3] * (1 / 7.0F) : from[3];
+    to[4] = from[4];
   }
 };
 
-template <>
-struct Winograd<4, 3> {
-  static constexpr int outputs = 4, taps = 3, inputs = 6, points = 6;
+// 0, 1/sqrt(2), -1/sqrt(2), sqrt(2), -sqrt(2) and infinity; two to five coefficients.
+struct SixPoints {
+  static constexpr int points = 6;
   static constexpr float root = std::numbers::sqrt2_v<float>;
 
   template <class V>
@@ -127,98 +124,106 @@ struct Winograd<4, 3> {
     v[5] = d[1] - 2.5F * d[3] + d[5];
   }
 
+  template <int k, bool scaled, class V>
+  static inline void values(const V* c, V* v) {
+    V a = c[0], b = c[1], p = c[0], q = c[1];
+    if constexpr (k > 2) {
+      a += 0.5F * c[2];
+      p += 2 * c[2];
+    }
+    if constexpr (k > 3) {
+      b += 0.5F * c[3];
+      q += 2 * c[3];
+    }
+    if constexpr (k > 4) {
+      a += 0.25F * c[4];
+      p += 4 * c[4];
+    }
+    scale<scaled>(a, b, p, q);
+    v[0] = c[0];
+    v[1] = a + b;
+    v[2] = a - b;
+    v[3] = p + q;
+    v[4] = p - q;
+    v[5] = c[k - 1];
+  }
+
+  template <int k, bool scaled, class V>
+  static inline void transposed(const V* v, V* c) {
+    V a = v[1] + v[2], b = v[1] - v[2], p = v[3] + v[4], q = v[3] - v[4];
+    scale<scaled>(a, b, p, q);
+    c[0] = v[0] + a + p;
+    c[1] = b + q;
+    if constexpr (k > 2) {
+      c[2] = 0.5F * a + 2 * p;
+    }
+    if constexpr (k > 3) {
+      c[3] = 0.5F * b + 2 * q;
+    }
+    if constexpr (k > 4) {
+      c[4] = 0.25F * a + 4 * p;
+    }
+    c[k - 1] += v[5];
+  }
+
+ private:
+  template <bool scaled, class V>
+  static inline void scale(V& a, V& b, V& p, V& q) {
+    if constexpr (scaled) {
+      a *= -1 / 1.5F;
+      p *= 1 / 6.0F;
+    }
+    b *= scaled ? root / -3 : root / 2;
+    q *= scaled ? root / 6 : root;
+  }
+};
+
+template <class Points, int m, int r>
+struct Interpolated {
+  static constexpr int outputs = m, taps = r, inputs = Points::points, points = Points::points;
+  static_assert(m + r - 1 == points);
+
   template <class V>
-  static inline void weights(const V* g, V* u) {
-    const V a = (g[0] + 0.5F * g[2]) * (-1 / 1.5F), b = g[1] * (root / -3);
-    const V p = (g[0] + 2 * g[2]) * (1 / 6.0F), q = g[1] * (root / 6);
-    u[0] = g[0];
-    u[1] = a + b;
-    u[2] = a - b;
-    u[3] = p + q;
-    u[4] = p - q;
-    u[5] = g[2];
+  static inline void input(const V* d, V* v) {
+    Points::input(d, v);
   }
 
   template <class V>
-  static inline void output(const V* m, V* y) {
-    const V s = m[1] + m[2], d = root * (m[1] - m[2]), t = m[3] + m[4], e = root * (m[3] - m[4]);
-    y[0] = m[0] + s + t;
-    y[1] = 0.5F * d + e;
-    y[2] = 0.5F * s + 2 * t;
-    y[3] = 0.25F * d + 2 * e + m[5];
+  static inline void weights(const V* g, V* u) {
+    Points::template values<r, true>(g, u);
+  }
+
+  template <class V>
+  static inline void output(const V* products, V* y) {
+    Points::template transposed<m, false>(products, y);
   }
 
   template <class V>
   static inline void cotangent(const V* dy, V* d) {
-    const V a = dy[0] + 0.5F * dy[2], b = root * (0.5F * dy[1] + 0.25F * dy[3]);
-    const V p = dy[0] + 2 * dy[2], q = root * (dy[1] + 2 * dy[3]);
-    d[0] = dy[0];
-    d[1] = a + b;
-    d[2] = a - b;
-    d[3] = p + q;
-    d[4] = p - q;
-    d[5] = dy[3];
+    Points::template values<m, false>(dy, d);
   }
 
   template <class V>
-  static inline void weight_gradient(const V* m, V* g) {
-    const V s = (m[1] + m[2]) * (-1 / 1.5F), d = (m[1] - m[2]) * (root / -3);
-    const V t = (m[3] + m[4]) * (1 / 6.0F), e = (m[3] - m[4]) * (root / 6);
-    g[0] = m[0] + s + t;
-    g[1] = d + e;
-    g[2] = 0.5F * s + 2 * t + m[5];
+  static inline void weight_gradient(const V* products, V* g) {
+    Points::template transposed<r, true>(products, g);
   }
 };
 
 template <>
-struct Winograd<2, 5> {
-  static constexpr int outputs = 2, taps = 5, inputs = 6, points = 6;
-  static constexpr float root = std::numbers::sqrt2_v<float>;
-
-  template <class V>
-  static inline void input(const V* d, V* v) {
-    Winograd<4, 3>::input(d, v);
-  }
-
-  template <class V>
-  static inline void weights(const V* g, V* u) {
-    const V a = (g[0] + 0.5F * g[2] + 0.25F * g[4]) * (-1 / 1.5F), b = (g[1] + 0.5F * g[3]) * (root / -3);
-    const V p = (g[0] + 2 * g[2] + 4 * g[4]) * (1 / 6.0F), q = (g[1] + 2 * g[3]) * (root / 6);
-    u[0] = g[0];
-    u[1] = a + b;
-    u[2] = a - b;
-    u[3] = p + q;
-    u[4] = p - q;
-    u[5] = g[4];
-  }
-
+struct Winograd<3, 3> : Interpolated<FivePoints, 3, 3> {};
+template <>
+struct Winograd<4, 3> : Interpolated<SixPoints, 4, 3> {};
+template <>
+struct Winograd<2, 5> : Interpolated<SixPoints, 2, 5> {
+  // With one product less than the general map, and one rounding.
   template <class V>
   static inline void output(const V* m, V* y) {
     y[0] = m[0] + m[1] + m[2] + m[3] + m[4];
     y[1] = root * (0.5F * (m[1] - m[2]) + (m[3] - m[4])) + m[5];
   }
 
-  template <class V>
-  static inline void cotangent(const V* dy, V* d) {
-    const V b = root * 0.5F * dy[1], q = root * dy[1];
-    d[0] = dy[0];
-    d[1] = dy[0] + b;
-    d[2] = dy[0] - b;
-    d[3] = dy[0] + q;
-    d[4] = dy[0] - q;
-    d[5] = dy[1];
-  }
-
-  template <class V>
-  static inline void weight_gradient(const V* m, V* g) {
-    const V s = (m[1] + m[2]) * (-1 / 1.5F), d = (m[1] - m[2]) * (root / -3);
-    const V t = (m[3] + m[4]) * (1 / 6.0F), e = (m[3] - m[4]) * (root / 6);
-    g[0] = m[0] + s + t;
-    g[1] = d + e;
-    g[2] = 0.5F * s + 2 * t;
-    g[3] = 0.5F * d + 2 * e;
-    g[4] = 0.25F * s + 4 * t + m[5];
-  }
+ private:
+  static constexpr float root = SixPoints::root;
 };
 
 // Applies a transform of `in` to `out` numbers to the columns of a matrix, then to the rows: load(i, j) gives its
