@@ -3,6 +3,7 @@
 
 #include "autograd/ops/activation.h"
 #include "autograd/ops/batch_norm.h"
+#include "autograd/ops/concat.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/folded_convolution.h"
 #include "autograd/ops/normalised_depthwise.h"
@@ -40,6 +41,10 @@ class Fusion {
       if (on_gpu) {
         normalise_depthwise(static_cast<int>(i));
       }
+    }
+    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      add_in_gradient<BatchNormTrainingBackward>(static_cast<int>(i));
+      add_in_gradient<BatchNormInferenceBackward>(static_cast<int>(i));
     }
     sweep();
   }
@@ -167,6 +172,29 @@ class Fusion {
     node(index).outputs.push_back(convolved);
     producers_[static_cast<size_t>(convolved)] = index;
     absorb(before);
+  }
+
+  // batch-norm's dx + the first channels of something wider. The gradient moves to the sum's place.
+  template <class Backward>
+  void add_in_gradient(int index) {
+    for (size_t side = 0; side < 2 && as<Add>(node(index)) != nullptr; ++side) {
+      const std::vector<int>& terms = node(index).inputs;
+      const int before = sole_producer<Backward>(terms[side]), slice = sole_producer<SliceChannels>(terms[1 - side]);
+      if (before < 0 || slice < 0 || node(before).outputs[0] != terms[side] ||
+          as<SliceChannels>(node(slice))->begin != 0 || std::ranges::any_of(node(before).outputs, [&](int output) {
+            return std::ranges::any_of(readers(output), [&](int reader) { return reader < index; });
+          })) {
+        continue;
+      }
+      Node fused = node(before);
+      const Backward& plain = *as<Backward>(fused);
+      fused.operation = std::make_shared<Backward>(plain.params, plain.activation, true);
+      fused.inputs.push_back(node(slice).inputs[0]);
+      fused.outputs[0] = node(index).outputs[0];
+      node(index) = std::move(fused);
+      absorb(before);
+      absorb(slice);
+    }
   }
 
   // The activation that alone (but for its own gradient) reads `value`, or -1.

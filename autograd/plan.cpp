@@ -31,6 +31,7 @@ class Planner {
     drop_dead_nodes(program_);
     if (options.fuse) {
       fuse(program_, options.kernels.cuda != nullptr);
+      read_pieces(program_);
       drop_dead_nodes(program_);
     }
   }

@@ -27,8 +27,11 @@ std::vector<ValueType> types_of(const std::vector<int>& some, std::span<const Va
 void drop_dead_nodes(Program& program);
 
 // Replaces groups of nodes by fused ones: batch-norm with the residual and activation that follow (and the activation's
-// gradient with batch-norm's), in evaluation the convolution before them too, on the GPU in training a depthwise one,
-// and clamp(x + epsilon * sign(g)) by one sign step.
+// gradient with batch-norm's), in evaluation the convolution before them too, on the GPU in training a depthwise one;
+// batch-norm's gradient with what is added to it; and clamp(x + epsilon * sign(g)) by one sign step.
 void fuse(Program& program, bool on_gpu);
+
+// Where concatenations are read by operations that can read their pieces, nothing is concatenated.
+void read_pieces(Program& program);
 
 }  // namespace fer

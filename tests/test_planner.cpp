@@ -112,6 +112,32 @@ TEST_CASE("planner: one sign step, fused batch-norms, one optimizer launch") {
   CHECK(steps == 3);
 }
 
+TEST_CASE("planner: batch-norms read the pieces of concatenations, and their gradients add up what is wider") {
+  for (const Mode mode : {Mode::training, Mode::evaluation}) {
+    Graph graph;
+    const Value x = graph.input("x", DType::f32, {2, 32, 32, 3});
+    const auto model = make_model("densenet121", graph, {.size = 32});
+    const Value loss = cross_entropy(model->forward(x, mode), graph.input("labels", DType::i32, {2}));
+    const Plan plan = make_plan(graph, gradients(loss, std::vector{x}));
+    int slices = 0;
+    for (const PlannedNode& node : plan.nodes()) {
+      CHECK(node.operation->name() != "concat");
+      CHECK((node.operation->name() != "add" ||
+             plan.values()[static_cast<size_t>(node.outputs[0])].type.shape[-1] <= 32));
+      slices += node.operation->name() == "slice_channels";
+    }
+    CHECK(slices == 58);  // what each layer adds
+  }
+  // What somebody else reads is concatenated.
+  Graph graph;
+  const Value x = graph.input("x", DType::f32, {2, 3, 3, 4});
+  const auto vector = [&](const char* name) { return graph.input(name, DType::f32, {8}); };
+  const Value both = concat(std::vector{x, x});
+  const Value norm = batch_norm(both, vector("gamma"), vector("beta"), vector("mean"), vector("var"), {}, false);
+  const Plan plan = make_plan(graph, std::vector{norm, relu(both)});
+  CHECK(plan.nodes()[0].operation->name() == "concat");
+}
+
 TEST_CASE("planner: wrong use is told") {
   Graph graph, other;
   const Value x = graph.input("x", DType::f32, {2, 3});

@@ -1,5 +1,8 @@
 #include "autograd/ops/batch_norm.h"
 
+#include <algorithm>
+#include <array>
+
 #include "autograd/ops.h"
 #include "autograd/ops/make_kernel.h"
 
@@ -23,52 +26,106 @@ void check_vectors(const Operation& operation, std::span<const ValueType> inputs
   }
 }
 
-ValueType infer_forward(const Operation& operation, std::span<const ValueType> inputs,
-                        std::initializer_list<const char*> vectors, bool has_residual) {
-  check_input_count(operation, inputs, has_residual ? 6 : 5);
-  check_vectors(operation, inputs, inputs[0], 1, vectors);
-  if (has_residual && inputs[5] != inputs[0]) {
-    fail(operation.name(), ": residual is ", inputs[5], ", input ", inputs[0]);
+// x, of which `first` is the first piece, as a whole.
+ValueType whole(const Operation& operation, ValueType first, std::span<const ValueType> further) {
+  for (const ValueType& piece : further) {
+    if (piece.shape.rank() != first.shape.rank() ||
+        piece != ValueType{first.dtype, first.shape.with(-1, piece.shape[-1])}) {
+      fail(operation.name(), ": pieces of the input differ in more than channels: ", first, " and ", piece);
+    }
   }
-  return inputs[0];
+  for (const ValueType& piece : further) {
+    first.shape = first.shape.with(-1, first.shape[-1] + piece.shape[-1]);
+  }
+  return first;
+}
+
+ValueType infer_forward(const Operation& operation, std::span<const ValueType> inputs,
+                        std::initializer_list<const char*> vectors, bool has_residual, int further) {
+  const size_t pieces = static_cast<size_t>(further);
+  check_input_count(operation, inputs, (has_residual ? 6 : 5) + pieces);
+  const ValueType x = whole(operation, inputs[0], inputs.last(pieces));
+  check_vectors(operation, inputs, x, 1, vectors);
+  if (has_residual && inputs[5] != x) {
+    fail(operation.name(), ": residual is ", inputs[5], ", input ", x);
+  }
+  return x;
 }
 
 constexpr std::initializer_list<const char*> running_statistics = {"gamma", "beta", "running_mean", "running_var"};
 
 std::vector<ValueType> infer_backward(const Operation& operation, std::span<const ValueType> inputs,
-                                      std::initializer_list<const char*> names) {
-  check_input_count(operation, inputs, 6);
-  check_vectors(operation, inputs, inputs[1], 2, names);
-  if (inputs[0] != inputs[1]) {
-    fail(operation.name(), ": dy is ", inputs[0], ", input ", inputs[1]);
+                                      std::initializer_list<const char*> names, bool has_added, int further) {
+  const size_t pieces = static_cast<size_t>(further);
+  check_input_count(operation, inputs, (has_added ? 7 : 6) + pieces);
+  const ValueType x = whole(operation, inputs[1], inputs.last(pieces));
+  check_vectors(operation, inputs, x, 2, names);
+  if (inputs[0] != x) {
+    fail(operation.name(), ": dy is ", inputs[0], ", input ", x);
   }
-  const ValueType vector{inputs[1].dtype, {inputs[1].shape[-1]}};
-  return {inputs[1], vector, vector};
+  if (has_added &&
+      (inputs[6].shape[-1] < x.shape[-1] || inputs[6] != ValueType{x.dtype, x.shape.with(-1, inputs[6].shape[-1])})) {
+    fail(operation.name(), ": ", inputs[6], " cannot be added to the gradient of input ", x);
+  }
+  const ValueType vector{x.dtype, {x.shape[-1]}};
+  return {x, vector, vector};
 }
 
 std::vector<int> forward_in_place(bool has_residual) {
   return has_residual ? std::vector<int>{0, 5} : std::vector<int>{0};
 }
 
-// The kernels take it after beta; null where there is none.
-AnyView residual_of(std::span<const AnyView> in) { return in.size() > 5 ? in[5] : AnyView{nullptr, in[0].dtype, {}}; }
+// What a kernel is given: some of the inputs, then the further pieces of x.
+class KernelInputs {
+ public:
+  KernelInputs(std::initializer_list<AnyView> named, std::span<const AnyView> further) {
+    std::ranges::copy(further, std::ranges::copy(named, views_.begin()).out);
+    count_ = named.size() + further.size();
+  }
+  operator std::span<const AnyView>() const { return std::span(views_).first(count_); }
 
-// For kernels that take (x, gamma, beta, residual, the two statistics).
-decltype(Kernel::run) in_kernel_order(decltype(Kernel::run) run) {
-  return [run = std::move(run)](const StepContext* step, auto in, auto out, std::byte* workspace) {
-    const AnyView read[] = {in[0], in[1], in[2], residual_of(in), in[3], in[4]};
-    run(step, read, out, workspace);
+ private:
+  std::array<AnyView, 7 + Pieces<float>::most> views_;
+  size_t count_;
+};
+
+// Kernels take (x, gamma, beta, residual or null, the two statistics).
+decltype(Kernel::run) in_kernel_order(decltype(Kernel::run) run, bool has_residual) {
+  return [=](const StepContext* step, auto in, auto out, std::byte* workspace) {
+    const AnyView residual = has_residual ? in[5] : AnyView{nullptr, in[0].dtype, {}};
+    run(step, KernelInputs({in[0], in[1], in[2], residual, in[3], in[4]}, in.subspan(has_residual ? 6 : 5)), out,
+        workspace);
   };
 }
 
-// In the operation's order: (x, gamma, beta, running_mean, running_var, residual) -> y and `statistics`.
-void set_forward_types(Kernel& kernel, const std::vector<DType>& statistics) {
+// In the operation's order: (x, gamma, beta, running_mean, running_var, residual or further pieces) -> y and
+// `statistics`.
+void set_forward_types(Kernel& kernel, size_t inputs, const std::vector<DType>& statistics) {
   if (!kernel.reads.empty()) {
     const DType x = kernel.reads[0];
-    kernel.reads = {x, DType::f32, DType::f32, DType::f32, DType::f32, x};
+    kernel.reads = {x, DType::f32, DType::f32, DType::f32, DType::f32};
+    kernel.reads.resize(inputs, x);
     kernel.writes = {x};
     kernel.writes.insert(kernel.writes.end(), statistics.begin(), statistics.end());
   }
+}
+
+// Kernels take (dy, x, four vectors, added or null), as the operation does but for the null.
+void set_backward_inputs(Kernel& kernel, bool has_added, int further) {
+  if (!kernel.reads.empty()) {
+    kernel.reads.resize(kernel.reads.size() + static_cast<size_t>(further), kernel.reads[0]);
+  }
+  if (!has_added) {
+    kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte* workspace) {
+      const AnyView none{nullptr, in[0].dtype, {}};
+      run(step, KernelInputs({in[0], in[1], in[2], in[3], in[4], in[5], none}, in.subspan(6)), out, workspace);
+    };
+  }
+}
+
+// Bytes of the gradient's `inputs` and outputs: of what is added to dx, only as much.
+int64_t backward_bytes(std::span<const ValueType> inputs, std::span<const ValueType> outputs, bool has_added) {
+  return moved_bytes(inputs, outputs) - (has_added ? inputs[6].bytes() - outputs[0].bytes() : 0);
 }
 
 // For `vector`, one value a channel.
@@ -84,7 +141,7 @@ int64_t workspace_bytes(const ValueType& vector, const PrepareOptions& options) 
 }  // namespace
 
 std::vector<ValueType> BatchNormTraining::infer(std::span<const ValueType> inputs) const {
-  const ValueType y = infer_forward(*this, inputs, running_statistics, has_residual);
+  const ValueType y = infer_forward(*this, inputs, running_statistics, has_residual, further);
   const int64_t channels = y.shape[-1];
   if (channels == 0 || y.shape.size() / channels < 2) {
     fail("batch_norm: training needs more than one value per channel, input is ", y);
@@ -94,7 +151,7 @@ std::vector<ValueType> BatchNormTraining::infer(std::span<const ValueType> input
 }
 
 std::vector<Value> BatchNormTraining::gradient(Graph& graph, const GradientArguments& arguments) const {
-  if (has_residual) {  // made by fusion, after gradients
+  if (has_residual || further > 0) {  // made by fusion, after gradients
     return Operation::gradient(graph, arguments);
   }
   const auto& in = arguments.inputs;
@@ -105,8 +162,8 @@ std::vector<Value> BatchNormTraining::gradient(Graph& graph, const GradientArgum
 
 Cost BatchNormTraining::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
   // x is read for its statistics, then again to be normalised.
-  return {(activation == Activation::identity ? 7 : 8) * inputs[0].shape.size(),
-          moved_bytes(inputs, outputs) + inputs[0].bytes()};
+  return {(activation == Activation::identity ? 7 : 8) * outputs[0].shape.size(),
+          moved_bytes(inputs, outputs) + outputs[0].bytes()};
 }
 
 std::vector<int> BatchNormTraining::in_place() const { return forward_in_place(has_residual); }
@@ -123,12 +180,13 @@ Kernel BatchNormTraining::prepare(std::span<const ValueType> inputs, std::span<c
           : with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
               return call_kernel(&batch_norm_training<decltype(scalar)>, options, params, activation);
             });
-  kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte* workspace) {
-    const AnyView read[] = {in[0], in[1], in[2], residual_of(in)};
+  kernel.run = [run = kernel.run, residual = has_residual](const StepContext* step, auto in, auto out,
+                                                           std::byte* workspace) {
+    const AnyView other = residual ? in[5] : AnyView{nullptr, in[0].dtype, {}};
     const AnyView written[] = {in[3], in[4], out[0], out[1], out[2]};
-    run(step, read, written, workspace);
+    run(step, KernelInputs({in[0], in[1], in[2], other}, in.subspan(residual ? 6 : 5)), written, workspace);
   };
-  set_forward_types(kernel, {DType::f32, DType::f32});
+  set_forward_types(kernel, inputs.size(), {DType::f32, DType::f32});
   kernel.workspace_bytes = workspace_bytes(inputs[1], options);
   return kernel;
 }
@@ -138,18 +196,18 @@ std::optional<Recipe> BatchNormTraining::recipe(int output) const {
     return std::nullopt;
   }
   std::vector<int> inputs{0, 1, 2, ~1, ~2};
-  if (has_residual) {
-    inputs.push_back(5);
+  for (int i = 0; i < (has_residual ? 1 : further); ++i) {
+    inputs.push_back(5 + i);
   }
-  return Recipe{std::make_shared<BatchNormAgain>(activation, has_residual), inputs};
+  return Recipe{std::make_shared<BatchNormAgain>(activation, has_residual, further), inputs};
 }
 
 std::vector<ValueType> BatchNormAgain::infer(std::span<const ValueType> inputs) const {
-  return {infer_forward(*this, inputs, {"gamma", "beta", "mean", "inverse_std"}, has_residual_)};
+  return {infer_forward(*this, inputs, {"gamma", "beta", "mean", "inverse_std"}, has_residual_, further_)};
 }
 
 Cost BatchNormAgain::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  return {(activation_ == Activation::identity ? 3 : 4) * inputs[0].shape.size(), moved_bytes(inputs, outputs)};
+  return {(activation_ == Activation::identity ? 3 : 4) * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
 }
 
 std::vector<int> BatchNormAgain::in_place() const { return forward_in_place(has_residual_); }
@@ -157,18 +215,18 @@ std::vector<int> BatchNormAgain::in_place() const { return forward_in_place(has_
 Kernel BatchNormAgain::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                const PrepareOptions& options) const {
   Kernel kernel = make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_again), activation_);
-  kernel.run = in_kernel_order(std::move(kernel.run));
-  set_forward_types(kernel, {});
+  kernel.run = in_kernel_order(std::move(kernel.run), has_residual_);
+  set_forward_types(kernel, inputs.size(), {});
   kernel.workspace_bytes = workspace_bytes(inputs[1], options);
   return kernel;
 }
 
 std::vector<ValueType> BatchNormInference::infer(std::span<const ValueType> inputs) const {
-  return {infer_forward(*this, inputs, running_statistics, has_residual)};
+  return {infer_forward(*this, inputs, running_statistics, has_residual, further)};
 }
 
 std::vector<Value> BatchNormInference::gradient(Graph& graph, const GradientArguments& arguments) const {
-  if (has_residual) {  // made by fusion, after gradients
+  if (has_residual || further > 0) {  // made by fusion, after gradients
     return Operation::gradient(graph, arguments);
   }
   const auto& in = arguments.inputs;
@@ -177,7 +235,7 @@ std::vector<Value> BatchNormInference::gradient(Graph& graph, const GradientArgu
 }
 
 Cost BatchNormInference::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  return {(activation == Activation::identity ? 3 : 4) * inputs[0].shape.size(), moved_bytes(inputs, outputs)};
+  return {(activation == Activation::identity ? 3 : 4) * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
 }
 
 std::vector<int> BatchNormInference::in_place() const { return forward_in_place(has_residual); }
@@ -186,42 +244,45 @@ Kernel BatchNormInference::prepare(std::span<const ValueType> inputs, std::span<
                                    const PrepareOptions& options) const {
   Kernel kernel =
       make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_inference), params, activation);
-  kernel.run = in_kernel_order(std::move(kernel.run));
-  set_forward_types(kernel, {});
+  kernel.run = in_kernel_order(std::move(kernel.run), has_residual);
+  set_forward_types(kernel, inputs.size(), {});
   kernel.workspace_bytes = workspace_bytes(inputs[1], options);
   return kernel;
 }
 
 std::vector<ValueType> BatchNormTrainingBackward::infer(std::span<const ValueType> inputs) const {
-  return infer_backward(*this, inputs, {"mean", "inverse_std", "gamma", "beta"});
+  return infer_backward(*this, inputs, {"mean", "inverse_std", "gamma", "beta"}, has_added, further);
 }
 
 Cost BatchNormTrainingBackward::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
   // dy and x are read for the sums, then again for dx.
-  return {(activation == Activation::identity ? 9 : 13) * inputs[0].shape.size(),
-          moved_bytes(inputs, outputs) + inputs[0].bytes() + inputs[1].bytes()};
+  return {(activation == Activation::identity ? 9 : 13) * outputs[0].shape.size(),
+          backward_bytes(inputs, outputs, has_added) + 2 * outputs[0].bytes()};
 }
 
 Kernel BatchNormTrainingBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                           const PrepareOptions& options) const {
   Kernel kernel =
       make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_training_backward), activation);
+  set_backward_inputs(kernel, has_added, further);
   kernel.workspace_bytes = workspace_bytes(inputs[2], options);
   return kernel;
 }
 
 std::vector<ValueType> BatchNormInferenceBackward::infer(std::span<const ValueType> inputs) const {
-  return infer_backward(*this, inputs, {"gamma", "beta", "running_mean", "running_var"});
+  return infer_backward(*this, inputs, {"gamma", "beta", "running_mean", "running_var"}, has_added, further);
 }
 
 Cost BatchNormInferenceBackward::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  return {(activation == Activation::identity ? 5 : 10) * inputs[0].shape.size(), moved_bytes(inputs, outputs)};
+  return {(activation == Activation::identity ? 5 : 10) * outputs[0].shape.size(),
+          backward_bytes(inputs, outputs, has_added)};
 }
 
 Kernel BatchNormInferenceBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                            const PrepareOptions& options) const {
   Kernel kernel =
       make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_inference_backward), params, activation);
+  set_backward_inputs(kernel, has_added, further);
   kernel.workspace_bytes = workspace_bytes(inputs[2], options);
   return kernel;
 }

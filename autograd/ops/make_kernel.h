@@ -1,6 +1,7 @@
 // From functions to the kernels that operations hand the planner. A function's parameters say what it is to be given:
 //
 //   View<const T>         the next input (null where there are no more: a bias that is left out)
+//   Pieces<const T>       the next input, and those after all that the other parameters take
 //   View<T>               the next output, likewise
 //   const StepContext & * seed and step
 //   std::byte*            the workspace
@@ -16,6 +17,7 @@
 
 #include "autograd/operation.h"
 #include "kernels/cuda/kernel_table.h"
+#include "kernels/pieces.h"
 #include "kernels/prepared.h"
 
 namespace fer {
@@ -28,6 +30,8 @@ template <class P>
 constexpr Kind kind_of = Kind::given;
 template <class T>
 constexpr Kind kind_of<View<T>> = std::is_const_v<T> ? Kind::input : Kind::output;
+template <class T>
+constexpr Kind kind_of<Pieces<const T>> = Kind::input;
 template <>
 inline constexpr Kind kind_of<const StepContext&> = Kind::step;
 template <>
@@ -61,13 +65,31 @@ struct Sources {
   bool reference;
 };
 
-template <class P, size_t place, class... Given>
+template <class P>
+struct ElementOf;
+template <class T>
+struct ElementOf<View<T>> {
+  using Type = T;
+};
+template <class T>
+struct ElementOf<Pieces<T>> {
+  using Type = T;
+};
+
+// `named`: how many inputs the parameters take one by one.
+template <class P, size_t place, size_t named, class... Given>
 P argument(const Sources& from, const std::tuple<Given...>& given) {
   constexpr Kind kind = kind_of<P>;
   if constexpr (kind == Kind::input || kind == Kind::output) {
-    using Element = std::remove_pointer_t<decltype(P::data)>;
+    using Element = typename ElementOf<P>::Type;
     const auto views = kind == Kind::input ? from.in : from.out;
-    return place < views.size() ? views[place].template as<Element>() : P{};
+    P result = place < views.size() ? P(views[place].template as<Element>()) : P{};
+    if constexpr (std::is_same_v<P, Pieces<Element>>) {
+      for (size_t i = named; i < views.size(); ++i) {
+        result.add(views[i].template as<Element>());
+      }
+    }
+    return result;
   } else if constexpr (std::is_same_v<P, const StepContext&>) {
     return *from.step;
   } else if constexpr (kind == Kind::step) {
@@ -89,7 +111,7 @@ std::vector<DType> types() {
   std::vector<DType> result;
   const auto add = [&]<class One>(std::type_identity<One>) {
     if constexpr (kind_of<One> == kind) {
-      result.push_back(dtype_of<std::remove_const_t<std::remove_pointer_t<decltype(One::data)>>>());
+      result.push_back(dtype_of<std::remove_const_t<typename ElementOf<One>::Type>>());
     }
   };
   (add(std::type_identity<P>()), ...);
@@ -104,7 +126,8 @@ Kernel bind(Function function, const PrepareOptions& options, const Given&... gi
     const Sources from{step, in, out, workspace, stream, reference};
     const auto call = [&]<size_t... i>(std::index_sequence<i...>) {
       constexpr auto place = places<P...>();
-      static_cast<void>(function(argument<P, place[i]>(from, given)...));
+      constexpr size_t named = ((kind_of<P> == Kind::input) + ... + 0);
+      static_cast<void>(function(argument<P, place[i], named>(from, given)...));
     };
     call(std::index_sequence_for<P...>{});
   }};

@@ -65,7 +65,7 @@ Kernel NormalisedDepthwise::prepare(std::span<const ValueType> inputs, std::span
       const int parts =
           convolve(self.convolution_.params, in[0].template as<const T>(), numbers(1),
                    self.bias_ ? numbers(2) : View<const float>{}, y, options.stream, workspace, options.reference);
-      normalise(self.norm_.params, self.norm_.activation, y, numbers(gamma), numbers(gamma + 1),
+      normalise(self.norm_.params, self.norm_.activation, View<const T>(y), numbers(gamma), numbers(gamma + 1),
                 self.norm_.has_residual ? in[gamma + 4].template as<const T>() : View<const T>{},
                 in[gamma + 2].template as<float>(), in[gamma + 3].template as<float>(), out[0].template as<T>(),
                 out[1].template as<float>(), out[2].template as<float>(), workspace, options.stream, parts,

@@ -10,41 +10,47 @@ using namespace batch_norm_rows;
 
 namespace {
 
-// sums.first = mean, sums.second = sum of squared deviations from it. Each block is summed about its first row, so
-// nothing cancels however large the mean is (at worst a factor of block_rows in the rounding error of the variance);
-// blocks are merged by the update of Chan, Golub and LeVeque (1979).
-template <class T>
-void part_statistics(const T* x, int64_t rows, int64_t channels, const PartSums<T>& sums) {
-  std::fill_n(sums.first, channels, 0.0);
-  std::fill_n(sums.second, channels, 0.0);
-  for (int64_t begin = 0; begin < rows; begin += block_rows) {
-    const int64_t block = std::min(block_rows, rows - begin);
-    const T* const shift = x + begin * channels;
-    sum_block(block, channels, sums.block_first, sums.block_second, [=](int64_t at, int64_t c, T& first, T& second) {
-      const T deviation = shift[at] - shift[c];
-      first += deviation;
-      second += deviation * deviation;
-    });
-    const double count = static_cast<double>(block);
-    const double weight = count / static_cast<double>(begin + block);
-    const double between = static_cast<double>(begin) * weight;
+// Lets sums.first = mean and sums.second = sum of squared deviations from it, of `begin` rows, take in a block of rows
+// more. Each block is summed about its first row, so nothing cancels however large the mean is (at worst a factor of
+// block_rows in the rounding error of the variance); blocks are merged by the update of Chan, Golub and LeVeque (1979).
+template <class T, class Width>
+void block_statistics(const T* x, int64_t begin, int64_t rows, Width width, const PartSums<T>& sums) {
+  const int64_t channels = width;
+  sum_block(rows, width, sums.block_first, sums.block_second, [=](int64_t row, int64_t c, T& first, T& second) {
+    const T deviation = x[row * channels + c] - x[c];
+    first += deviation;
+    second += deviation * deviation;
+  });
+  const double count = static_cast<double>(rows);
+  const double weight = count / static_cast<double>(begin + rows);
+  const double between = static_cast<double>(begin) * weight;
 #pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) {
-      const double sum = sums.block_first[c];
-      const double offset = sum / count;
-      const double delta = shift[c] + offset - sums.first[c];
-      sums.first[c] += delta * weight;
-      sums.second[c] += sums.block_second[c] - sum * offset + delta * delta * between;
-    }
+  for (int64_t c = 0; c < channels; ++c) {
+    const double sum = sums.block_first[c];
+    const double offset = sum / count;
+    const double delta = x[c] + offset - sums.first[c];
+    sums.first[c] += delta * weight;
+    sums.second[c] += sums.block_second[c] - sum * offset + delta * delta * between;
   }
 }
 
 // workspace.first = mean, workspace.second = sum of squared deviations, over all rows.
 template <class T>
-void statistics(View<const T> x, int64_t rows, int64_t channels, Workspace<T>& workspace) {
+void statistics(const Pieces<const T>& x, int64_t channels, Workspace<T>& workspace) {
+  const int64_t rows = x.rows;
   parallel_parts(rows, row_grain(channels), [&](int64_t begin, int64_t end, int part) {
     Workspace<T> own = workspace;
-    part_statistics(x.data + begin * channels, end - begin, channels, own.part(part, channels));
+    const PartSums<T> sums = own.part(part, channels);
+    std::fill_n(sums.first, channels, 0.0);
+    std::fill_n(sums.second, channels, 0.0);
+    for (int i = 0; i < x.count; ++i) {
+      with_width(x.channels(i), [&](auto width) {
+        for (int64_t row = begin; row < end; row += block_rows) {
+          block_statistics(x.data[i] + row * width, row - begin, std::min(block_rows, end - row), width,
+                           sums.from(x.first[i]));
+        }
+      });
+    }
   });
   const int parts = part_count(rows, channels);
   double* const mean = workspace.first;
@@ -65,23 +71,24 @@ void statistics(View<const T> x, int64_t rows, int64_t channels, Workspace<T>& w
 
 // y = f((x - mean) scale + beta + residual)
 template <class T>
-void normalise(Activation activation, View<const T> x, const T* mean, const T* scale, const T* beta,
+void normalise(Activation activation, const Pieces<const T>& x, const T* mean, const T* scale, const T* beta,
                View<const T> residual, View<T> y, int64_t channels) {
   with_activation(activation, [&](auto f) {
-    for_rows_backwards(x.size() / channels, channels, [&](int64_t begin, int64_t end) {
-      for (int64_t at = begin * channels; at < end * channels; at += channels) {
-        const T* const from = x.data + at;
-        const T* const other = residual.data + at;
+    for_pieces_backwards(x, channels, [=](auto width, int64_t first, const T* from, int64_t begin, int64_t end) {
+      const T *const centre = mean + first, *const slope = scale + first, *const shift = beta + first;
+      const int64_t count = width;
+      for (int64_t at = begin * channels + first; begin < end; ++begin, at += channels, from += width) {
         T* const to = y.data + at;
+        const T* const other = residual.data + at;
         if (residual.data == nullptr) {
 #pragma omp simd
-          for (int64_t c = 0; c < channels; ++c) {
-            to[c] = activation_value<f.value>((from[c] - mean[c]) * scale[c] + beta[c]);
+          for (int64_t c = 0; c < count; ++c) {
+            to[c] = activation_value<f.value>((from[c] - centre[c]) * slope[c] + shift[c]);
           }
         } else {
 #pragma omp simd
-          for (int64_t c = 0; c < channels; ++c) {
-            to[c] = activation_value<f.value>((from[c] - mean[c]) * scale[c] + beta[c] + other[c]);
+          for (int64_t c = 0; c < count; ++c) {
+            to[c] = activation_value<f.value>((from[c] - centre[c]) * slope[c] + shift[c] + other[c]);
           }
         }
       }
@@ -97,13 +104,13 @@ int64_t batch_norm_workspace_bytes(int64_t channels) {
 }
 
 template <class T>
-void batch_norm_training(const BatchNormParams& params, Activation activation, View<const T> x, View<const T> gamma,
+void batch_norm_training(const BatchNormParams& params, Activation activation, Pieces<const T> x, View<const T> gamma,
                          View<const T> beta, View<const T> residual, View<T> running_mean, View<T> running_var,
                          View<T> y, View<T> mean, View<T> inverse_std, std::byte* memory) {
   const int64_t channels = gamma.size();
-  const int64_t rows = x.size() / channels;
+  const int64_t rows = x.rows;
   Workspace<T> workspace(memory, channels);
-  statistics(x, rows, channels, workspace);
+  statistics(x, channels, workspace);
   for (int64_t c = 0; c < channels; ++c) {
     const double batch_mean = workspace.first[c];
     const double squares = workspace.second[c];
@@ -128,7 +135,7 @@ void batch_norm_training(const BatchNormParams& params, Activation activation, V
 }
 
 template <class T>
-void batch_norm_inference(const BatchNormParams& params, Activation activation, View<const T> x, View<const T> gamma,
+void batch_norm_inference(const BatchNormParams& params, Activation activation, Pieces<const T> x, View<const T> gamma,
                           View<const T> beta, View<const T> residual, View<const T> running_mean,
                           View<const T> running_var, View<T> y, std::byte* memory) {
   const int64_t channels = gamma.size();
@@ -140,7 +147,7 @@ void batch_norm_inference(const BatchNormParams& params, Activation activation, 
 }
 
 template <class T>
-void batch_norm_again(Activation activation, View<const T> x, View<const T> gamma, View<const T> beta,
+void batch_norm_again(Activation activation, Pieces<const T> x, View<const T> gamma, View<const T> beta,
                       View<const T> residual, View<const T> mean, View<const T> inverse_std, View<T> y,
                       std::byte* memory) {
   const int64_t channels = gamma.size();
@@ -151,13 +158,13 @@ void batch_norm_again(Activation activation, View<const T> x, View<const T> gamm
   normalise(activation, x, mean.data, workspace.scale, beta.data, residual, y, channels);
 }
 
-#define FER_INSTANTIATE(T)                                                                                            \
-  template int64_t batch_norm_workspace_bytes<T>(int64_t);                                                            \
-  template void batch_norm_training(const BatchNormParams&, Activation, View<const T>, View<const T>, View<const T>,  \
-                                    View<const T>, View<T>, View<T>, View<T>, View<T>, View<T>, std::byte*);          \
-  template void batch_norm_inference(const BatchNormParams&, Activation, View<const T>, View<const T>, View<const T>, \
-                                     View<const T>, View<const T>, View<const T>, View<T>, std::byte*);               \
-  template void batch_norm_again(Activation, View<const T>, View<const T>, View<const T>, View<const T>,              \
+#define FER_INSTANTIATE(T)                                                                                             \
+  template int64_t batch_norm_workspace_bytes<T>(int64_t);                                                             \
+  template void batch_norm_training(const BatchNormParams&, Activation, Pieces<const T>, View<const T>, View<const T>, \
+                                    View<const T>, View<T>, View<T>, View<T>, View<T>, View<T>, std::byte*);           \
+  template void batch_norm_inference(const BatchNormParams&, Activation, Pieces<const T>, View<const T>,               \
+                                     View<const T>, View<const T>, View<const T>, View<const T>, View<T>, std::byte*); \
+  template void batch_norm_again(Activation, Pieces<const T>, View<const T>, View<const T>, View<const T>,             \
                                  View<const T>, View<const T>, View<T>, std::byte*);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(double)

@@ -19,11 +19,12 @@ inline T pre_activation_gradient(T dy, T centred, T scale, T beta) {
   }
 }
 
-// workspace.first = sum of dz (x - mean), workspace.second = sum of dz. `keep`: every dz is left in `kept`, which may be
-// dy's place.
+// workspace.first = sum of dz (x - mean), workspace.second = sum of dz. `keep`: every dz is left in `kept`, which may
+// be dy's place.
 template <bool keep, class T>
-void sum_gradients(Activation activation, View<const T> dy, View<const T> x, const T* mean, const T* scale,
-                   const T* beta, int64_t rows, int64_t channels, Workspace<T>& workspace, T* kept) {
+void sum_gradients(Activation activation, View<const T> dy, const Pieces<const T>& x, const T* mean, const T* scale,
+                   const T* beta, int64_t channels, Workspace<T>& workspace, T* kept) {
+  const int64_t rows = x.rows;
   with_activation(activation, [&](auto f) {
     parallel_parts(rows, row_grain(channels), [&](int64_t begin, int64_t end, int part) {
       Workspace<T> own = workspace;
@@ -31,19 +32,28 @@ void sum_gradients(Activation activation, View<const T> dy, View<const T> x, con
       std::fill_n(sums.first, channels, 0.0);
       std::fill_n(sums.second, channels, 0.0);
       for (; begin < end; begin += block_rows) {
-        const T* const value = x.data + begin * channels;
-        const T* const slope = dy.data + begin * channels;
-        T* const place = keep ? kept + begin * channels : nullptr;
-        sum_block(std::min(block_rows, end - begin), channels, sums.block_first, sums.block_second,
-                  [=](int64_t at, int64_t c, T& first, T& second) {
-                    const T centred = value[at] - mean[c];
-                    const T dz = pre_activation_gradient<decltype(f)::value>(slope[at], centred, scale[c], beta[c]);
-                    if constexpr (keep) {
-                      place[at] = dz;
-                    }
-                    first += dz * centred;
-                    second += dz;
-                  });
+        for (int i = 0; i < x.count; ++i) {
+          const int64_t from = x.first[i], start = begin * channels + from;
+          const T* const value = x.data[i] + begin * x.channels(i);
+          const T* const slope = dy.data + start;
+          T* const place = keep ? kept + start : nullptr;
+          const T *const centre = mean + from, *const factor = scale + from, *const shift = beta + from;
+          const PartSums<T> piece = sums.from(from);
+          with_width(x.channels(i), [&](auto width) {
+            sum_block(std::min(block_rows, end - begin), width, piece.block_first, piece.block_second,
+                      [=](int64_t row, int64_t c, T& first, T& second) {
+                        const int64_t at = row * channels + c;
+                        const T centred = value[row * width + c] - centre[c];
+                        const T dz =
+                            pre_activation_gradient<decltype(f)::value>(slope[at], centred, factor[c], shift[c]);
+                        if constexpr (keep) {
+                          place[at] = dz;
+                        }
+                        first += dz * centred;
+                        second += dz;
+                      });
+          });
+        }
 #pragma omp simd
         for (int64_t c = 0; c < channels; ++c) {
           sums.first[c] += sums.block_first[c];
@@ -64,14 +74,36 @@ void sum_gradients(Activation activation, View<const T> dy, View<const T> x, con
   }
 }
 
+// dx = value(position in dy, channel, x) + added for every element.
+template <class T, class Value>
+void store_gradients(const Pieces<const T>& x, int64_t channels, View<const T> added, View<T> dx, Value value) {
+  for_pieces_backwards(x, channels, [=](auto width, int64_t first, const T* from, int64_t begin, int64_t end) {
+    const int64_t count = width, step = added.data == nullptr ? 0 : added[-1];
+    const T* other = added.data == nullptr ? nullptr : added.data + begin * step + first;
+    for (int64_t at = begin * channels + first; begin < end; ++begin, at += channels, from += width, other += step) {
+      T* const to = dx.data + at;
+      if (added.data == nullptr) {
+#pragma omp simd
+        for (int64_t c = 0; c < count; ++c) {
+          to[c] = value(at + c, first + c, from[c]);
+        }
+      } else {
+#pragma omp simd
+        for (int64_t c = 0; c < count; ++c) {
+          to[c] = value(at + c, first + c, from[c]) + other[c];
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
-void batch_norm_training_backward(Activation activation, View<const T> dy, View<const T> x, View<const T> mean,
-                                  View<const T> inverse_std, View<const T> gamma, View<const T> beta, View<T> dx,
-                                  View<T> dgamma, View<T> dbeta, std::byte* memory) {
+void batch_norm_training_backward(Activation activation, View<const T> dy, Pieces<const T> x, View<const T> mean,
+                                  View<const T> inverse_std, View<const T> gamma, View<const T> beta,
+                                  View<const T> added, View<T> dx, View<T> dgamma, View<T> dbeta, std::byte* memory) {
   const int64_t channels = gamma.size();
-  const int64_t rows = x.size() / channels;
   Workspace<T> workspace(memory, channels);
   for (int64_t c = 0; c < channels; ++c) {
     workspace.scale[c] = inverse_std.data[c] * gamma.data[c];
@@ -79,14 +111,13 @@ void batch_norm_training_backward(Activation activation, View<const T> dy, View<
   // A slope that takes an exponential is worked out once only.
   const bool keep = dx.data != nullptr && !clamp_range(activation).has_value();
   if (keep) {
-    sum_gradients<true>(activation, dy, x, mean.data, workspace.scale, beta.data, rows, channels, workspace, dx.data);
+    sum_gradients<true>(activation, dy, x, mean.data, workspace.scale, beta.data, channels, workspace, dx.data);
   } else {
-    sum_gradients<false, T>(activation, dy, x, mean.data, workspace.scale, beta.data, rows, channels, workspace,
-                            nullptr);
+    sum_gradients<false, T>(activation, dy, x, mean.data, workspace.scale, beta.data, channels, workspace, nullptr);
   }
   for (int64_t c = 0; c < channels; ++c) {
     const double inverse = inverse_std.data[c];
-    const double share = inverse * gamma.data[c] / static_cast<double>(rows);
+    const double share = inverse * gamma.data[c] / static_cast<double>(x.rows);
     workspace.slope[c] = static_cast<T>(-share * inverse * inverse * workspace.first[c]);
     workspace.constant[c] = static_cast<T>(-share * workspace.second[c]);
     if (dgamma.data != nullptr) {
@@ -99,41 +130,31 @@ void batch_norm_training_backward(Activation activation, View<const T> dy, View<
   if (dx.data == nullptr) {
     return;
   }
-  const T* const slopes = keep ? dx.data : dy.data;
+  const T* const from = keep ? dx.data : dy.data;
   with_activation(keep ? Activation::identity : activation, [&](auto f) {
-    for_rows_backwards(rows, channels, [&](int64_t begin, int64_t end) {
-      const T *const centre = mean.data, *const scale = workspace.scale, *const shift = beta.data;
-      const T *const slope = workspace.slope, *const constant = workspace.constant;
-      for (int64_t at = begin * channels; at < end * channels; at += channels) {
-        const T* const value = x.data + at;
-        const T* const from = slopes + at;
-        T* const to = dx.data + at;
-#pragma omp simd
-        for (int64_t c = 0; c < channels; ++c) {
-          const T centred = value[c] - centre[c];
-          const T dz = pre_activation_gradient<f.value>(from[c], centred, scale[c], shift[c]);
-          to[c] = dz * scale[c] + (centred * slope[c] + constant[c]);
-        }
-      }
+    const T *const centre = mean.data, *const scale = workspace.scale, *const shift = beta.data;
+    const T *const slope = workspace.slope, *const constant = workspace.constant;
+    store_gradients(x, channels, added, dx, [=](int64_t at, int64_t c, T value) {
+      const T centred = value - centre[c];
+      const T dz = pre_activation_gradient<f.value>(from[at], centred, scale[c], shift[c]);
+      return dz * scale[c] + (centred * slope[c] + constant[c]);
     });
   });
 }
 
 template <class T>
 void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, View<const T> dy,
-                                   View<const T> x, View<const T> gamma, View<const T> beta, View<const T> running_mean,
-                                   View<const T> running_var, View<T> dx, View<T> dgamma, View<T> dbeta,
-                                   std::byte* memory) {
+                                   Pieces<const T> x, View<const T> gamma, View<const T> beta,
+                                   View<const T> running_mean, View<const T> running_var, View<const T> added,
+                                   View<T> dx, View<T> dgamma, View<T> dbeta, std::byte* memory) {
   const int64_t channels = gamma.size();
-  const int64_t rows = dy.size() / channels;
   Workspace<T> workspace(memory, channels);
   const T* const mean = running_mean.data;
-  const T* const scale = workspace.scale;
   for (int64_t c = 0; c < channels; ++c) {
     workspace.scale[c] = static_cast<T>(gamma.data[c] / std::sqrt(running_var.data[c] + params.epsilon));
   }
   if (dgamma.data != nullptr || dbeta.data != nullptr) {
-    sum_gradients<false, T>(activation, dy, x, mean, scale, beta.data, rows, channels, workspace, nullptr);
+    sum_gradients<false, T>(activation, dy, x, mean, workspace.scale, beta.data, channels, workspace, nullptr);
     for (int64_t c = 0; c < channels; ++c) {
       if (dgamma.data != nullptr) {
         dgamma.data[c] = static_cast<T>(workspace.first[c] / std::sqrt(running_var.data[c] + params.epsilon));
@@ -147,33 +168,24 @@ void batch_norm_inference_backward(const BatchNormParams& params, Activation act
     return;
   }
   with_activation(activation, [&](auto f) {
-    for_rows_backwards(rows, channels, [&](int64_t begin, int64_t end) {
-      for (int64_t at = begin * channels; at < end * channels; at += channels) {
-        const T* const from = dy.data + at;
-        T* const to = dx.data + at;
-        if constexpr (f.value == Activation::identity) {
-#pragma omp simd
-          for (int64_t c = 0; c < channels; ++c) {
-            to[c] = from[c] * scale[c];
-          }
-        } else {
-          const T* const value = x.data + at;
-#pragma omp simd
-          for (int64_t c = 0; c < channels; ++c) {
-            to[c] = scale[c] * pre_activation_gradient<f.value>(from[c], value[c] - mean[c], scale[c], beta.data[c]);
-          }
-        }
+    const T *const from = dy.data, *const scale = workspace.scale, *const shift = beta.data;
+    store_gradients(x, channels, added, dx, [=](int64_t at, int64_t c, T value) {
+      if constexpr (f.value == Activation::identity) {
+        return from[at] * scale[c];
+      } else {
+        return scale[c] * pre_activation_gradient<f.value>(from[at], value - mean[c], scale[c], shift[c]);
       }
     });
   });
 }
 
-#define FER_INSTANTIATE(T)                                                                                           \
-  template void batch_norm_training_backward(Activation, View<const T>, View<const T>, View<const T>, View<const T>, \
-                                             View<const T>, View<const T>, View<T>, View<T>, View<T>, std::byte*);   \
-  template void batch_norm_inference_backward(const BatchNormParams&, Activation, View<const T>, View<const T>,      \
-                                              View<const T>, View<const T>, View<const T>, View<const T>, View<T>,   \
-                                              View<T>, View<T>, std::byte*);
+#define FER_INSTANTIATE(T)                                                                                             \
+  template void batch_norm_training_backward(Activation, View<const T>, Pieces<const T>, View<const T>, View<const T>, \
+                                             View<const T>, View<const T>, View<const T>, View<T>, View<T>, View<T>,   \
+                                             std::byte*);                                                              \
+  template void batch_norm_inference_backward(const BatchNormParams&, Activation, View<const T>, Pieces<const T>,      \
+                                              View<const T>, View<const T>, View<const T>, View<const T>,              \
+                                              View<const T>, View<T>, View<T>, View<T>, std::byte*);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(double)
 #undef FER_INSTANTIATE

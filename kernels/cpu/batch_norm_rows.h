@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/batch_norm.h"
 #include "tensor/memory.h"
@@ -11,7 +12,8 @@ namespace fer::batch_norm_rows {
 
 constexpr int64_t grain = 1 << 14;  // elements
 
-constexpr int64_t block_rows = 64;  // rows whose sums are kept in T before they join the double sums
+constexpr int64_t block_rows = 64;
+// rows whose sums are kept in T before they join the double sums
 
 // One thread's double sums and its current block's.
 template <class T>
@@ -20,6 +22,10 @@ struct PartSums {
   double* second;
   T* block_first;
   T* block_second;
+
+  PartSums from(int64_t channel) const {
+    return {first + channel, second + channel, block_first + channel, block_second + channel};
+  }
 };
 
 // Rows below which another thread is not worth starting, and how many parts parallel_parts makes of them.
@@ -65,21 +71,21 @@ struct Workspace {
   int64_t bytes_ = 0, parts_ = 0, part_bytes_ = 0;
 };
 
-// first[c] and second[c] = sums over `rows` rows of what term(position, c, first, second) adds for each element.
-template <class T, class Term>
-void sum_block(int64_t rows, int64_t channels, T* first, T* second, Term term) {
+// first[c] and second[c] = sums over `rows` rows of what term(row, c, first, second) adds for each element.
+template <class T, class Width, class Term>
+void sum_block(int64_t rows, Width width, T* first, T* second, Term term) {
+  const int64_t channels = width;
   std::fill_n(first, channels, T(0));
   std::fill_n(second, channels, T(0));
   int64_t row = 0;
   for (; row + 4 <= rows; row += 4) {
-    const int64_t at = row * channels;
 #pragma omp simd
     for (int64_t c = 0; c < channels; ++c) {
       T a = 0, b = 0;
-      term(at + c, c, a, b);
-      term(at + channels + c, c, a, b);
-      term(at + 2 * channels + c, c, a, b);
-      term(at + 3 * channels + c, c, a, b);
+      term(row, c, a, b);
+      term(row + 1, c, a, b);
+      term(row + 2, c, a, b);
+      term(row + 3, c, a, b);
       first[c] += a;
       second[c] += b;
     }
@@ -87,7 +93,7 @@ void sum_block(int64_t rows, int64_t channels, T* first, T* second, Term term) {
   for (; row < rows; ++row) {
 #pragma omp simd
     for (int64_t c = 0; c < channels; ++c) {
-      term(row * channels + c, c, first[c], second[c]);
+      term(row, c, first[c], second[c]);
     }
   }
 }
@@ -99,6 +105,27 @@ void for_rows_backwards(int64_t rows, int64_t channels, Body body) {
   parallel_for(rows, row_grain(channels), [&](int64_t begin, int64_t end) {
     for (; end > begin; end -= block_rows) {
       body(std::max(begin, end - block_rows), end);
+    }
+  });
+}
+
+// body(width), as a constant where it is what a layer of a dense block adds: loops so short want to be unrolled.
+template <class Body>
+void with_width(int64_t width, Body body) {
+  if (width == 32) {
+    body(std::integral_constant<int64_t, 32>());
+  } else {
+    body(width);
+  }
+}
+
+// Calls body(width, first channel, x of row `begin`, begin, end) for pieces and pieces of rows, each thread's last rows
+// first.
+template <class T, class Body>
+void for_pieces_backwards(const Pieces<const T>& x, int64_t channels, Body body) {
+  for_rows_backwards(x.rows, channels, [&](int64_t begin, int64_t end) {
+    for (int i = 0; i < x.count; ++i) {
+      with_width(x.channels(i), [&](auto width) { body(width, x.first[i], x.data[i] + begin * width, begin, end); });
     }
   });
 }

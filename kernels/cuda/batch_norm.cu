@@ -19,14 +19,17 @@ constexpr int64_t most_apply_blocks = 1024;
 
 template <int width, class T>
 __global__ void __launch_bounds__(channel_threads)
-    statistics_kernel(int rows, int channels, const T* x, PartMoments parts) {
+    statistics_kernel(int rows, int channels, Pieces<const T> x, PartMoments parts) {
   FER_SHARED(float, shared, [(1 + 2 * width) * channel_threads]);
   const int channel = first_channel(width);
   RunningMoments<width> own;
-  for (int row = first_row(); channel < channels && row < rows; row += row_step()) {
-    float value[width];
-    load(x + static_cast<int64_t>(row) * channels + channel, value);
-    own.add(value);
+  if (channel < channels) {
+    const Column<T> column(x, channel);
+    for (int row = first_row(); row < rows; row += row_step()) {
+      float value[width];
+      load(column.row(row), value);
+      own.add(value);
+    }
   }
   write_part(own, channels, parts, shared);
 }
@@ -59,12 +62,13 @@ __device__ void merge_parts(const TrainingChannels& given, const PartMoments& pa
 // y = f((x - centre) scale + shift + residual) for the thread's rows of its `width` channels.
 template <int width, class T>
 __device__ void normalise_rows(Activation activation, int rows, int channels, int channel, const float (&centre)[width],
-                               const float (&scale)[width], const float (&shift)[width], const T* x, const T* residual,
-                               T* y) {
+                               const float (&scale)[width], const float (&shift)[width], const Pieces<const T>& x,
+                               const T* residual, T* y) {
+  const Column<T> column(x, channel);
   for (int row = first_row(); row < rows; row += row_step()) {
     const int64_t at = static_cast<int64_t>(row) * channels + channel;
     float value[width], other[width] = {};
-    load(x + at, value);
+    load(column.row(row), value);
     if (residual != nullptr) {
       load(residual + at, other);
     }
@@ -79,7 +83,7 @@ __device__ void normalise_rows(Activation activation, int rows, int channels, in
 template <int width, class T>
 __global__ void __launch_bounds__(channel_threads)
     training_kernel(TrainingChannels given, PartMoments parts, int part_count, Activation activation, int rows,
-                    int channels, const T* x, const T* residual, T* y) {
+                    int channels, Pieces<const T> x, const T* residual, T* y) {
   FER_SHARED(float, centres, [most_channels]);
   FER_SHARED(float, scales, [most_channels]);
   const int block_channels = min(static_cast<int>(blockDim.x) * width, channels - block_channel(width));
@@ -113,7 +117,7 @@ struct Again {
 template <int width, class T, class Scale>
 __global__ void __launch_bounds__(channel_threads)
     normalise_kernel(Scale scale_of, const float* gamma, const float* beta, const float* mean, const float* spread,
-                     Activation activation, int rows, int channels, const T* x, const T* residual, T* y) {
+                     Activation activation, int rows, int channels, Pieces<const T> x, const T* residual, T* y) {
   const int channel = first_channel(width);
   if (channel >= channels) {
     return;
@@ -129,16 +133,16 @@ __global__ void __launch_bounds__(channel_threads)
 }
 
 template <class T, class Scale>
-void normalise(const char* name, Scale scale, Activation activation, View<const T> x, View<const float> gamma,
+void normalise(const char* name, Scale scale, Activation activation, Pieces<const T> x, View<const float> gamma,
                View<const float> beta, View<const T> residual, View<const float> mean, View<const float> spread,
                View<T> y, Stream stream, bool reference) {
-  const int64_t channels = gamma.size(), rows = x.size() / channels;
+  const int64_t channels = gamma.size(), rows = x.rows;
   const auto run = [&](auto width) {
     launch(stream, channel_grid(name, rows, channels, width, apply_rows), normalise_kernel<width.value, T, Scale>,
            scale, gamma.data, beta.data, mean.data, spread.data, activation, static_cast<int>(rows),
-           static_cast<int>(channels), x.data, residual.data, y.data);
+           static_cast<int>(channels), x, residual.data, y.data);
   };
-  with_width<T>(reference, channels, run, x.data, residual.data, y.data);
+  with_width<T>(reference || !in_packs(x), channels, run, residual.data, y.data);
 }
 
 }  // namespace
@@ -146,11 +150,11 @@ void normalise(const char* name, Scale scale, Activation activation, View<const 
 int64_t batch_norm_workspace_bytes(int64_t channels) { return part_moments_bytes(channels); }
 
 template <class T>
-void batch_norm_training(const BatchNormParams& params, Activation activation, View<const T> x, View<const float> gamma,
-                         View<const float> beta, View<const T> residual, View<float> running_mean,
-                         View<float> running_var, View<T> y, View<float> mean, View<float> inverse_std,
-                         std::byte* workspace, Stream stream, int parts, bool reference) {
-  const int64_t channels = gamma.size(), rows = x.size() / channels;
+void batch_norm_training(const BatchNormParams& params, Activation activation, Pieces<const T> x,
+                         View<const float> gamma, View<const float> beta, View<const T> residual,
+                         View<float> running_mean, View<float> running_var, View<T> y, View<float> mean,
+                         View<float> inverse_std, std::byte* workspace, Stream stream, int parts, bool reference) {
+  const int64_t channels = gamma.size(), rows = x.rows;
   const int row_count = static_cast<int>(rows), channel_count = static_cast<int>(channels);
   const PartMoments moments = part_moments(workspace, channels);
   const TrainingChannels given{static_cast<float>(params.epsilon),
@@ -165,17 +169,17 @@ void batch_norm_training(const BatchNormParams& params, Activation activation, V
     if (parts == 0) {
       const Grid grid = part_grid("batch_norm_statistics", rows, channels, width);
       parts = static_cast<int>(grid.blocks.x);
-      launch(stream, grid, statistics_kernel<width.value, T>, row_count, channel_count, x.data, moments);
+      launch(stream, grid, statistics_kernel<width.value, T>, row_count, channel_count, x, moments);
     }
     launch(stream, channel_grid("batch_norm_training", rows, channels, width, apply_rows, most_apply_blocks),
-           training_kernel<width.value, T>, given, moments, parts, activation, row_count, channel_count, x.data,
+           training_kernel<width.value, T>, given, moments, parts, activation, row_count, channel_count, x,
            residual.data, y.data);
   };
-  with_width<T>(reference, channels, run, x.data, residual.data, y.data);
+  with_width<T>(reference || !in_packs(x), channels, run, residual.data, y.data);
 }
 
 template <class T>
-void batch_norm_inference(const BatchNormParams& params, Activation activation, View<const T> x,
+void batch_norm_inference(const BatchNormParams& params, Activation activation, Pieces<const T> x,
                           View<const float> gamma, View<const float> beta, View<const T> residual,
                           View<const float> running_mean, View<const float> running_var, View<T> y, Stream stream,
                           bool reference) {
@@ -184,20 +188,20 @@ void batch_norm_inference(const BatchNormParams& params, Activation activation, 
 }
 
 template <class T>
-void batch_norm_again(Activation activation, View<const T> x, View<const float> gamma, View<const float> beta,
+void batch_norm_again(Activation activation, Pieces<const T> x, View<const float> gamma, View<const float> beta,
                       View<const T> residual, View<const float> mean, View<const float> inverse_std, View<T> y,
                       Stream stream, bool reference) {
   normalise("batch_norm_again", Again{}, activation, x, gamma, beta, residual, mean, inverse_std, y, stream, reference);
 }
 
 #define FER_INSTANTIATE(T)                                                                                            \
-  template void batch_norm_training(const BatchNormParams&, Activation, View<const T>, View<const float>,             \
+  template void batch_norm_training(const BatchNormParams&, Activation, Pieces<const T>, View<const float>,           \
                                     View<const float>, View<const T>, View<float>, View<float>, View<T>, View<float>, \
                                     View<float>, std::byte*, Stream, int, bool);                                      \
-  template void batch_norm_inference(const BatchNormParams&, Activation, View<const T>, View<const float>,            \
+  template void batch_norm_inference(const BatchNormParams&, Activation, Pieces<const T>, View<const float>,          \
                                      View<const float>, View<const T>, View<const float>, View<const float>, View<T>, \
                                      Stream, bool);                                                                   \
-  template void batch_norm_again(Activation, View<const T>, View<const float>, View<const float>, View<const T>,      \
+  template void batch_norm_again(Activation, Pieces<const T>, View<const float>, View<const float>, View<const T>,    \
                                  View<const float>, View<const float>, View<T>, Stream, bool);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(bf16)

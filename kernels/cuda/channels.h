@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/pack.h"
+#include "kernels/pieces.h"
 
 namespace fer::cuda {
 inline namespace FER_CUDA_BUILD {
@@ -66,6 +67,33 @@ __device__ __forceinline__ int first_channel(int width) {
 // The block's first channel, and the thread's number among all of the block.
 __device__ __forceinline__ int block_channel(int width) { return static_cast<int>(blockIdx.y * blockDim.x) * width; }
 __device__ __forceinline__ int thread_number() { return static_cast<int>(threadIdx.y * blockDim.x + threadIdx.x); }
+
+// Whether x can be read in the widest packs.
+template <class T>
+bool in_packs(const Pieces<const T>& x) {
+  bool all = true;
+  for (int i = 0; i < x.count; ++i) {
+    all = all && x.channels(i) % widest<T> == 0 && aligned(x.data[i], widest<T>);
+  }
+  return all;
+}
+
+// One channel of x: where its first row's value stands, and how far it is to the next.
+template <class T>
+struct Column {
+  const T* data;
+  int64_t step;
+
+  __device__ __forceinline__ Column(const Pieces<const T>& x, int channel) {
+    int piece = 0;
+    while (channel >= x.first[piece + 1]) {
+      ++piece;
+    }
+    data = x.data[piece] + (channel - x.first[piece]);
+    step = x.first[piece + 1] - x.first[piece];
+  }
+  __device__ __forceinline__ const T* row(int number) const { return data + number * step; }
+};
 
 // Where threadIdx.y is 0, own[i] becomes its sum over the block's threads of the same threadIdx.x. `shared` has room
 // for count * channel_threads values; the first sums stay in shared[threadIdx.x], for any thread to read.

@@ -29,6 +29,24 @@ std::function<Value(std::span<const Value>)> fused(Activation activation, bool r
   };
 }
 
+// Two layers of a dense block on 6 + 3 channels: the second reads what the first read, and two channels more.
+Case dense_block(bool training) {
+  const Shape x{2, 4, 5, 6};
+  std::vector<CaseInput> inputs = inputs_for(x.with(-1, 9));
+  const std::vector<CaseInput> second = inputs_for(x.with(-1, 11));
+  inputs[0].shape = x;
+  inputs.insert(inputs.end(), second.begin() + 1, second.end());
+  inputs.push_back({DType::f32, x.with(-1, 3), -2, 0});
+  return {std::string("batch_norm/pieces_") + (training ? "training" : "inference"), inputs, [=](auto in) {
+            const auto norm = [&](Value of, size_t at) {
+              return batch_norm(of, in[at], in[at + 1], in[at + 2], in[at + 3], {}, training);
+            };
+            const Value both = concat(std::vector{in[0], in[9]});
+            const Value grown = slice_channels(relu6(norm(both, 1)), 4, 2);
+            return silu(norm(concat(std::vector{both, grown}), 5));
+          }};
+}
+
 }  // namespace
 
 static const AddCases added = [] {
@@ -63,6 +81,8 @@ static const AddCases added = [] {
       cases[i].gradient_check = false;  // made by the planner only, after gradients
     }
   }
+  cases.push_back(dense_block(true));
+  cases.push_back(dense_block(false));
   // A mean two hundred times the spread.
   std::vector<CaseInput> far = inputs_for({4, 6, 6, 5});
   far[0].low = 199;

@@ -13,12 +13,28 @@ struct Setting {
   Activation activation = Activation::identity;
   bool residual = false, reference = false;
   double low = -1, high = 3;
+  std::vector<int64_t> pieces{};  // channels of x's, if it is in pieces
+  int64_t added = 0;              // channels of what is added to dx, or 0
+};
+
+// x, whole or in pieces.
+template <class T>
+struct Input {
+  Input(Trial& trial, const Setting& setting) {
+    for (const int64_t channels : setting.pieces.empty() ? std::vector{setting.shape[-1]} : setting.pieces) {
+      const auto piece = trial.input<T>(setting.shape.with(-1, channels), setting.low, setting.high);
+      host.add(piece.host);
+      device.add(piece);
+    }
+  }
+  Pieces<const double> host;
+  Pieces<const T> device;
 };
 
 template <class T>
 void training(Trial& trial, const Setting& setting) {
   const Shape channels{setting.shape[-1]};
-  const auto x = trial.input<T>(setting.shape, setting.low, setting.high);
+  const Input<T> x(trial, setting);
   const auto residual = setting.residual ? trial.input<T>(setting.shape) : Array<T>{};
   const auto gamma = trial.input<float>(channels, 0.5, 1.5), beta = trial.input<float>(channels);
   const auto running_mean = trial.updated<float>(channels, -0.5, 0.5);
@@ -30,8 +46,8 @@ void training(Trial& trial, const Setting& setting) {
                               trial.host_workspace(batch_norm_workspace_bytes<double>(channels[0])));
   std::byte* const workspace = trial.workspace(cuda::batch_norm_workspace_bytes(channels[0]));
   trial.run([&](cuda::Stream s) {
-    cuda::batch_norm_training<T>(params, setting.activation, x, gamma, beta, residual, running_mean, running_var, y,
-                                 mean, inverse_std, workspace, s, 0, setting.reference);
+    cuda::batch_norm_training<T>(params, setting.activation, x.device, gamma, beta, residual, running_mean, running_var,
+                                 y, mean, inverse_std, workspace, s, 0, setting.reference);
   });
 }
 
@@ -39,7 +55,7 @@ void training(Trial& trial, const Setting& setting) {
 template <class T>
 void inference(Trial& trial, const Setting& setting, bool again) {
   const Shape channels{setting.shape[-1]};
-  const auto x = trial.input<T>(setting.shape, setting.low, setting.high);
+  const Input<T> x(trial, setting);
   const auto residual = setting.residual ? trial.input<T>(setting.shape) : Array<T>{};
   const auto gamma = trial.input<float>(channels, 0.5, 1.5), beta = trial.input<float>(channels);
   const auto mean = trial.input<float>(channels, -0.5, 0.5), spread = trial.input<float>(channels, 0.5, 1.5);
@@ -54,9 +70,10 @@ void inference(Trial& trial, const Setting& setting, bool again) {
   }
   trial.run([&](cuda::Stream s) {
     if (again) {
-      cuda::batch_norm_again<T>(setting.activation, x, gamma, beta, residual, mean, spread, y, s, setting.reference);
+      cuda::batch_norm_again<T>(setting.activation, x.device, gamma, beta, residual, mean, spread, y, s,
+                                setting.reference);
     } else {
-      cuda::batch_norm_inference<T>(params, setting.activation, x, gamma, beta, residual, mean, spread, y, s,
+      cuda::batch_norm_inference<T>(params, setting.activation, x.device, gamma, beta, residual, mean, spread, y, s,
                                     setting.reference);
     }
   });
@@ -66,29 +83,30 @@ void inference(Trial& trial, const Setting& setting, bool again) {
 template <class T>
 void backward(Trial& trial, const Setting& setting, bool batch, bool with_dx, bool with_parameters) {
   const Shape channels{setting.shape[-1]};
-  const auto x = trial.input<T>(setting.shape, setting.low, setting.high);
+  const Input<T> x(trial, setting);
   const auto dy = trial.updated<T>(setting.shape);
   const auto gamma = trial.input<float>(channels, 0.5, 1.5), beta = trial.input<float>(channels);
   const auto mean = trial.input<float>(channels, 0.5, 1.5), spread = trial.input<float>(channels, 0.5, 1.5);
   const auto dgamma = with_parameters ? trial.output<float>(channels) : Array<float>{};
   const auto dbeta = with_parameters ? trial.output<float>(channels) : Array<float>{};
   const auto dx = with_dx ? dy : Array<T>{};
+  const auto added = with_dx && setting.added > 0 ? trial.input<T>(setting.shape.with(-1, setting.added)) : Array<T>{};
   std::byte* const own = trial.host_workspace(batch_norm_workspace_bytes<double>(channels[0]));
   std::byte* const workspace = trial.workspace(cuda::batch_norm_workspace_bytes(channels[0]));
   if (batch) {
     batch_norm_training_backward<double>(setting.activation, dy.host, x.host, mean.host, spread.host, gamma.host,
-                                         beta.host, dx.host, dgamma.host, dbeta.host, own);
+                                         beta.host, added.host, dx.host, dgamma.host, dbeta.host, own);
   } else {
     batch_norm_inference_backward<double>(params, setting.activation, dy.host, x.host, gamma.host, beta.host, mean.host,
-                                          spread.host, dx.host, dgamma.host, dbeta.host, own);
+                                          spread.host, added.host, dx.host, dgamma.host, dbeta.host, own);
   }
   trial.run([&](cuda::Stream s) {
     if (batch) {
-      cuda::batch_norm_training_backward<T>(setting.activation, dy, x, mean, spread, gamma, beta, dx, dgamma, dbeta,
-                                            workspace, s, setting.reference);
+      cuda::batch_norm_training_backward<T>(setting.activation, dy, x.device, mean, spread, gamma, beta, added, dx,
+                                            dgamma, dbeta, workspace, s, setting.reference);
     } else {
-      cuda::batch_norm_inference_backward<T>(params, setting.activation, dy, x, gamma, beta, mean, spread, dx, dgamma,
-                                             dbeta, workspace, s, setting.reference);
+      cuda::batch_norm_inference_backward<T>(params, setting.activation, dy, x.device, gamma, beta, mean, spread, added,
+                                             dx, dgamma, dbeta, workspace, s, setting.reference);
     }
   });
 }
@@ -125,6 +143,10 @@ static const bool added = [] {
       add_all(name + "_reference", {{2, 5, 3, 16}, activation, residual, true});
     }
   }
+  // Pieces that can and cannot be read in packs; gradients that get something wider.
+  add_all("_pieces", {.shape = {2, 9, 9, 88}, .activation = Activation::relu, .pieces = {40, 16, 32}, .added = 96});
+  add_all("_odd_pieces", {.shape = {3, 7, 5, 19}, .activation = Activation::silu, .pieces = {8, 3, 7, 1}, .added = 22});
+  add_all("_added", {.shape = {2, 5, 3, 16}, .added = 16});
   // A mean two hundred times the spread: x itself is rounded to 1e-5 of its spread in f32, to more than it in bf16.
   add_kernel_case("batch_norm/training_far_mean", []<class T>(Trial& trial, T) {
     trial.tolerance(1e-4, 2e-2);

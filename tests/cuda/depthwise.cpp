@@ -51,15 +51,15 @@ void with_statistics(Trial& trial, const Setting& setting) {
   const auto gamma = trial.input<float>(channels, 0.5, 1.5), beta = trial.input<float>(channels);
   const auto running_mean = trial.updated<float>(channels), running_var = trial.updated<float>(channels, 0.5, 1.5);
   depthwise_forward_plain<double>(setting.params, x.host, w.host, {}, y.host);
-  batch_norm_training<double>({}, Activation::relu6, y.host, gamma.host, beta.host, {}, running_mean.host,
-                              running_var.host, z.host, {}, {},
+  batch_norm_training<double>({}, Activation::relu6, View<const double>(y.host), gamma.host, beta.host, {},
+                              running_mean.host, running_var.host, z.host, {}, {},
                               trial.host_workspace(batch_norm_workspace_bytes<double>(channels[0])));
   std::byte* const workspace = trial.workspace(cuda::batch_norm_workspace_bytes(channels[0]));
   trial.tolerance(std::is_same_v<T, float> ? 2e-5 : 2e-3, 3e-2);  // the CPU's statistics are of y before rounding
   trial.run([&](cuda::Stream s) {
     const int parts = cuda::depthwise_forward<T>(setting.params, x, w, {}, y, s, workspace);
-    cuda::batch_norm_training<T>({}, Activation::relu6, y, gamma, beta, {}, running_mean, running_var, z, {}, {},
-                                 workspace, s, parts);
+    cuda::batch_norm_training<T>({}, Activation::relu6, View<const T>(y), gamma, beta, {}, running_mean, running_var, z,
+                                 {}, {}, workspace, s, parts);
   });
 }
 
