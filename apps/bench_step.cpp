@@ -109,6 +109,7 @@ struct BenchStep : BenchOptions {
                    {"peak_bytes_per_s", limits.bytes_per_second},
                    {"roofline_ms", roofline_ms},
                    {"kernels_per_step", stepped.step->executor().recorded_launches()},
+                   {"queues", stepped.step->executor().queues()},
                    {"arena_bytes", plan.peak_bytes()},
                    {"lower_bound_bytes", plan.lower_bound_bytes()},
                    {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},

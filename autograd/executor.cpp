@@ -5,6 +5,8 @@
 #include <cstring>
 #include <sstream>
 
+#include "autograd/lifetimes.h"
+
 namespace fer {
 
 namespace {
@@ -47,6 +49,10 @@ Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variable
     }
   }
   calls_.resize(plan_.nodes().size());
+  waits_ = waits_between_queues(plan_);
+  for (const Wait& wait : waits_) {
+    events_[wait.on] = accelerator_->make_event();
+  }
   resolve();
   if (plan_.guarded() && accelerator_) {
     accelerator_->fill(arena_->data(), static_cast<std::byte>(poison), plan_.peak_bytes());
@@ -192,18 +198,27 @@ void Executor::run(const StepContext& step, std::vector<double>* seconds) {
   }
   accelerator_->copy_in(step_.get(), &step, sizeof step);
   const auto* on_device = reinterpret_cast<const StepContext*>(step_.get());
-  if (seconds != nullptr || plan_.guarded() || !warm_) {  // a first run may still set things up
+  if (seconds != nullptr || plan_.guarded()) {
     run_nodes(on_device, seconds);
+    return;
+  }
+  if (!warm_) {  // a first run may still set things up, for each queue
+    run_nodes(on_device, nullptr, !waits_.empty());
     warm_ = true;
     return;
   }
   if (!captured_) {
-    captured_ = accelerator_->capture([&] { run_nodes(on_device, nullptr); });
+    std::vector<std::unique_ptr<CapturedRun>> runs;
+    runs.push_back(accelerator_->capture([&] { run_nodes(on_device, nullptr); }));
+    if (!waits_.empty()) {
+      runs.push_back(accelerator_->capture([&] { run_nodes(on_device, nullptr, true); }));
+    }
+    captured_ = std::make_unique<FasterRun>(accelerator_, std::move(runs));
   }
   captured_->replay();
 }
 
-void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds) {
+void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds, bool on_two_queues) {
   if (seconds != nullptr) {
     seconds->assign(calls_.size(), 0.0);
   }
@@ -214,13 +229,29 @@ void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds) 
     }
     return seconds != nullptr ? Clock::now() : Clock::time_point();
   };
+  auto wait = on_two_queues ? waits_.begin() : waits_.end();
+  const auto hold = [&](size_t at, Queue queue) {
+    for (; wait != waits_.end() && wait->node == static_cast<int>(at); ++wait) {
+      events_.at(wait->on)->hold(queue);
+    }
+  };
+  const auto mark = [&](int at, Queue queue) {
+    if (const auto event = events_.find(at); on_two_queues && event != events_.end()) {
+      event->second->mark(queue);
+    }
+  };
+  mark(before_first_node, Queue::first);
   for (size_t i = 0; i < calls_.size(); ++i) {
     const PlannedNode& node = plan_.nodes()[i];
     if (!node.kernel.run) {
       continue;
     }
+    const Queue queue = on_two_queues && node.run_beside ? Queue::second : Queue::first;
+    const auto& run = queue == Queue::second ? node.run_beside : node.kernel.run;
+    hold(i, queue);
     const auto start = now();
-    node.kernel.run(step, calls_[i].inputs, calls_[i].outputs, arena_->data() + node.workspace_offset);
+    run(step, calls_[i].inputs, calls_[i].outputs, arena_->data() + node.workspace_offset);
+    mark(static_cast<int>(i), queue);
     if (seconds != nullptr) {
       (*seconds)[i] = std::chrono::duration<double>(now() - start).count();
     }
@@ -228,6 +259,7 @@ void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds) 
       check_guards(node);
     }
   }
+  hold(calls_.size(), Queue::first);
 }
 
 bool Executor::is_poison(int64_t begin, int64_t end) const {

@@ -5,7 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "autograd/faster_run.h"
 #include "autograd/plan.h"
+#include "autograd/queues.h"
 #include "autograd/variables.h"
 #include "tensor/accelerator.h"
 #include "tensor/device.h"
@@ -35,7 +37,8 @@ class Executor {
 
   // Runs every node once. `seconds`, when given, receives the time of each node (indexed like plan().nodes()). On cuda
   // the nodes are queued; the second run is recorded as one graph, which later ones replay, unless `seconds` are asked
-  // for or the plan is guarded.
+  // for or the plan is guarded. Where weight gradients may run beside other nodes, it is recorded both ways, and the
+  // next runs find out which is faster.
   void run(const StepContext& step, std::vector<double>* seconds = nullptr);
 
   // An output of the plan, in the host's memory and valid until the next run (or until another executor of the same
@@ -51,6 +54,8 @@ class Executor {
 
   // How many kernels, copies and fills the recorded run has; 0 when none was recorded.
   int64_t recorded_launches() const { return captured_ ? captured_->size() : 0; }
+  // On how many queues it runs: 2 once that was found to be faster.
+  int queues() const { return captured_ && captured_->chosen() > 0 ? 2 : 1; }
 
   const Plan& plan() const { return plan_; }
   int64_t arena_bytes() const { return arena_->bytes(); }
@@ -59,7 +64,7 @@ class Executor {
   void check_device_memory() const;
   void resolve();
   void make_table(const PlannedNode& node, size_t number);
-  void run_nodes(const StepContext* step, std::vector<double>* seconds);
+  void run_nodes(const StepContext* step, std::vector<double>* seconds, bool on_two_queues = false);
   void check_guards(const PlannedNode& node) const;
   const AnyView& output_view(Value output) const;
   bool is_poison(int64_t begin, int64_t end) const;
@@ -80,12 +85,14 @@ class Executor {
   const std::byte* resolved_for_ = nullptr;  // the arena's address when views_ were made
 
   // Of device cuda.
-  DeviceMemory step_;                        // a StepContext
-  std::map<int, DeviceMemory> residents_;    // by value id
-  std::map<size_t, DeviceMemory> tables_;    // by node
-  mutable std::map<int, Tensor> downloads_;  // outputs that were read, by value id
-  std::unique_ptr<CapturedRun> captured_;
-  bool warm_ = false;  // has run since views_ were made
+  DeviceMemory step_;                             // a StepContext
+  std::map<int, DeviceMemory> residents_;         // by value id
+  std::map<size_t, DeviceMemory> tables_;         // by node
+  mutable std::map<int, Tensor> downloads_;       // outputs that were read, by value id
+  std::vector<Wait> waits_;                       // of two queues
+  std::map<int, std::unique_ptr<Event>> events_;  // by node that is waited for
+  std::unique_ptr<FasterRun> captured_;
+  bool warm_ = false;  // has run since views_ were made, as it will be recorded
 };
 
 }  // namespace fer

@@ -129,6 +129,9 @@ class Operation {
   // True when output 0 is input 0 under another shape: no kernel runs.
   virtual bool is_view() const { return false; }
 
+  // True where only the optimizer waits for the results, so that a GPU may run it beside the gradients of data.
+  virtual bool is_weight_gradient() const { return false; }
+
   virtual Half half() const { return Half::follows; }
 
   // Inputs (variables) that the kernel updates.

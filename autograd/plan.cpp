@@ -60,7 +60,7 @@ class Planner {
     plan_.guarded_ = options_.guard;
   }
 
-  // Sets the node's cost and kernel.
+  // Sets the node's cost and kernels.
   void prepare(PlannedNode& node) const {
     if (node.operation->is_view()) {
       return;
@@ -70,6 +70,12 @@ class Planner {
     node.cost = node.operation->cost(inputs, outputs);
     node.kernel = prepare_as_stored(*node.operation, inputs, outputs, options_.kernels);
     node.cost.saved_flops = node.kernel.saved_flops;
+    node.run_beside = nullptr;
+    if (options_.second_stream && node.operation->is_weight_gradient()) {
+      PrepareOptions beside = options_.kernels;
+      beside.stream = *options_.second_stream;
+      node.run_beside = prepare_as_stored(*node.operation, inputs, outputs, beside).run;
+    }
     if (node.kernel.device != plan_.device_) {
       fail(node.operation->name(), ": has no kernel for device ", plan_.device_);
     }
@@ -161,7 +167,8 @@ Plan make_plan(const Graph& graph, std::span<const Value> outputs, const PlanOpt
 PlanOptions planned_for(Device device, PlanOptions options) {
   if (const auto accelerator = accelerator_for(device)) {
     options.kernels.cuda = &accelerator->kernels();
-    options.kernels.stream = {accelerator->stream()};
+    options.kernels.stream = {accelerator->stream(Queue::first)};
+    options.second_stream = {accelerator->stream(Queue::second)};
   }
   return options;
 }

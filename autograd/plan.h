@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,13 +16,13 @@ struct PlanOptions {
   bool share = true;     // values that never live at once share bytes; false gives each its own, the planner's oracle
   bool in_place = true;  // elementwise results take over the bytes of an input that dies there
   // Results may be made again, and parameters updated one by one, to save memory: as far as peak_bytes() is more than
-  // memory_limit (0: no limit), and as far as that takes no more than this share of the estimated time of a plan of more
-  // than 256 MiB, variables included.
-  // A plan that is above the limit nevertheless is the smallest that was found.
+  // memory_limit (0: no limit), and as far as that takes no more than this share of the estimated time of a plan of
+  // more than 256 MiB, variables included. A plan that is above the limit nevertheless is the smallest that was found.
   int64_t memory_limit = 0;
   double recompute = 0;
   bool guard = false;  // 64 bytes of fence on both sides of every value, which the executor checks (tests)
   PrepareOptions kernels;
+  std::optional<cuda::Stream> second_stream;  // of the GPU, that weight gradients may be queued on
 };
 
 struct PlannedValue {
@@ -41,6 +42,7 @@ struct PlannedNode {
   Cost cost;
   Kernel kernel;
   int64_t workspace_offset = 0;
+  decltype(Kernel::run) run_beside{};  // kernel.run on the second stream; empty where it is not to run there
 };
 
 class Plan {

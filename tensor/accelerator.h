@@ -22,6 +22,18 @@ struct KernelTable;
 // device: only kernels and copies reach it. shared: the host reads and writes it too, where it lies.
 enum class Reach { device, shared };
 
+// What each is given runs in order, beside what the other is given.
+enum class Queue { first, second };
+
+// A point in a queue.
+class Event {
+ public:
+  virtual ~Event() = default;
+  virtual void mark(Queue queue) = 0;                      // is reached when all that `queue` was given so far is done
+  virtual void hold(Queue queue) = 0;                      // what `queue` is given from now on waits for it
+  virtual double seconds_since(const Event& earlier) = 0;  // waits for both; recordings are not timed
+};
+
 // Kernels that were recorded, to run again on the same addresses.
 class CapturedRun {
  public:
@@ -30,7 +42,8 @@ class CapturedRun {
   virtual int64_t size() const = 0;  // how many kernels, copies and fills they are
 };
 
-// Copies, fills and kernels are queued and run in order; what fails throws Error, sometimes only in a later call.
+// Copies, fills, recorded runs and synchronize() are the first queue's; what fails throws Error, sometimes only in a
+// later call.
 class Accelerator {
  public:
   virtual ~Accelerator() = default;
@@ -52,10 +65,12 @@ class Accelerator {
   virtual void synchronize() = 0;  // waits for all that is queued
 
   // What launchers of kernels() are given: the queue (kernels/cuda/stream.h).
-  virtual void* stream() const = 0;
+  virtual void* stream(Queue queue) const = 0;
+  virtual std::unique_ptr<Event> make_event() = 0;
   virtual const cuda::KernelTable& kernels() const = 0;
 
-  // Records the kernels that `launches` queues instead of running them.
+  // Records the kernels that `launches` queues instead of running them. The second queue's are recorded from when an
+  // event of the first holds it; an event of its own holds the first at the end.
   virtual std::unique_ptr<CapturedRun> capture(const std::function<void()>& launches) = 0;
 };
 

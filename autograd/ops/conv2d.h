@@ -48,6 +48,7 @@ class Conv2dBackwardWeight : public Operation {
   Conv2dBackwardWeight(const Conv2dParams& params, const Shape& w, bool bias) : params(params), w(w), bias(bias) {}
 
   std::string name() const override { return "conv2d_backward_weight"; }
+  bool is_weight_gradient() const override { return true; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   Half half() const override { return Half::begins; }

@@ -67,6 +67,7 @@ class DepthwiseBackwardWeight : public Operation {
   DepthwiseBackwardWeight(const Conv2dParams& params, const Shape& w) : params_(params), w_(w) {}
 
   std::string name() const override { return "depthwise_conv2d_backward_weight"; }
+  bool is_weight_gradient() const override { return true; }
   Half half() const override { return Half::begins; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {

@@ -61,6 +61,7 @@ class LinearBackwardData : public Operation {
 class LinearBackwardWeight : public Operation {
  public:
   std::string name() const override { return "linear_backward_weight"; }
+  bool is_weight_gradient() const override { return true; }
   Half half() const override { return Half::begins; }
 
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {

@@ -43,15 +43,9 @@ void launch(Stream stream, const Grid& grid, void (*kernel)(Parameters...), Argu
   }
   std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
 #ifdef FER_CUDA_EMULATED
-  static_cast<void>(stream);
-  const auto run = [grid, kernel, values] {
+  emulation::launch_on(stream.handle, [grid, kernel, values] {
     emulation::run(grid.name, grid.blocks, grid.threads, grid.shared_bytes, [&] { std::apply(kernel, values); });
-  };
-  if (emulation::recording()) {
-    emulation::keep(run);
-  } else {
-    run();
-  }
+  });
 #else
   const cudaError_t status = std::apply(
       [&](Parameters&... value) {

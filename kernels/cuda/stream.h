@@ -3,8 +3,8 @@
 
 namespace fer::cuda {
 
-// A cudaStream_t, opaque to code without CUDA headers; null is the default stream. The emulation runs every kernel at
-// once, whatever the stream.
+// A cudaStream_t, opaque to code without CUDA headers; null is the default stream. In the emulation, which of its
+// queues.
 struct Stream {
   void* handle = nullptr;
 };

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <vector>
 
 namespace fer::emulation {
@@ -39,12 +41,24 @@ void run(const char* kernel, dim3 blocks, dim3 threads, size_t shared_bytes, Bod
       kernel, blocks, threads, shared_bytes, [](void* context) { (*static_cast<Body*>(context))(); }, &body);
 }
 
-// The launches that `work` makes, which are not run but kept, to run later with the arguments they have now.
-using Launch = std::function<void()>;
-std::vector<Launch> record(const std::function<void()>& work);
+using Action = std::function<void()>;
 
-// For launch(): is this a time of recording? Then it is to hand over the launch.
-bool recording();
-void keep(Launch launch);
+// A launch on the queue of that Stream::handle: runs now, unless it is recorded or the queue is one that tarries.
+void launch_on(const void* queue, Action launch);
+
+// A queue that tarries runs its launches only when somebody waits for them: who does not finds nothing done.
+void set_tarrying(std::optional<const void*> queue);
+int64_t given_to(const void* queue);  // how many launches that was so far
+void wait_for(const void* queue, int64_t given = std::numeric_limits<int64_t>::max());  // the first so many of them
+
+// The launches that `work` makes, which are not run but kept, to run later with the arguments they have now.
+struct Recording {
+  std::vector<Action> actions;
+  int64_t launches = 0;
+};
+Recording record(const std::function<void()>& work);
+
+// What is no launch and has its place among them: done now, or recorded.
+void act(Action action);
 
 }  // namespace fer::emulation

@@ -486,32 +486,6 @@ void set_order(Order order, uint64_t seed) {
 
 const Counts& counts() { return scheduler().counts; }
 
-namespace {
-
-std::vector<Launch>*& kept() {
-  static std::vector<Launch>* launches = nullptr;
-  return launches;
-}
-
-}  // namespace
-
-std::vector<Launch> record(const std::function<void()>& work) {
-  std::vector<Launch> launches;
-  kept() = &launches;
-  try {
-    work();
-  } catch (...) {
-    kept() = nullptr;
-    throw;
-  }
-  kept() = nullptr;
-  return launches;
-}
-
-bool recording() { return kept() != nullptr; }
-
-void keep(Launch launch) { kept()->push_back(std::move(launch)); }
-
 void run(const char* kernel, dim3 blocks, dim3 threads, size_t shared_bytes, void (*body)(void*), void* context) {
   scheduler().run(kernel, blocks, threads, shared_bytes, body, context);
 }

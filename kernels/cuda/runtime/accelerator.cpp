@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -23,6 +24,35 @@ void check(cudaError_t status, const char* what) {
     fail("device cuda: ", what, ": ", cudaGetErrorString(status));
   }
 }
+
+using Streams = std::array<cudaStream_t, 2>;  // by Queue
+
+class GpuEvent : public Event {
+ public:
+  explicit GpuEvent(const Streams& streams) : streams_(streams) {
+    check(cudaEventCreate(&event_), "cannot make an event");
+  }
+  GpuEvent(const GpuEvent&) = delete;
+  GpuEvent& operator=(const GpuEvent&) = delete;
+  ~GpuEvent() override { cudaEventDestroy(event_); }
+
+  void mark(Queue queue) override {
+    check(cudaEventRecord(event_, streams_[static_cast<size_t>(queue)]), "cannot mark a stream");
+  }
+  void hold(Queue queue) override {
+    check(cudaStreamWaitEvent(streams_[static_cast<size_t>(queue)], event_, 0), "cannot hold a stream");
+  }
+  double seconds_since(const Event& earlier) override {
+    float milliseconds = 0;
+    check(cudaEventSynchronize(event_), "a kernel failed");
+    check(cudaEventElapsedTime(&milliseconds, static_cast<const GpuEvent&>(earlier).event_, event_), "keeps no time");
+    return 1e-3 * double{milliseconds};
+  }
+
+ private:
+  const Streams streams_;
+  cudaEvent_t event_ = nullptr;
+};
 
 class Graph : public CapturedRun {
  public:
@@ -50,14 +80,18 @@ class Gpu : public Accelerator {
   explicit Gpu(int number) {
     check(cudaSetDevice(number), "cannot be used");
     check(cudaGetDeviceProperties(&properties_, number), "cannot be asked what it is");
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cannot make a stream");
+    for (cudaStream_t& stream : streams_) {
+      check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cannot make a stream");
+    }
     check(cudaMallocHost(reinterpret_cast<void**>(&staged_), staged_bytes), "cannot pin memory");
   }
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
   ~Gpu() override {
     cudaFreeHost(staged_);
-    cudaStreamDestroy(stream_);
+    for (cudaStream_t stream : streams_) {
+      cudaStreamDestroy(stream);
+    }
   }
 
   std::string name() const override { return properties_.name; }
@@ -109,7 +143,8 @@ class Gpu : public Accelerator {
   }
   void synchronize() override { check(cudaStreamSynchronize(stream_), "a kernel failed"); }
 
-  void* stream() const override { return stream_; }
+  void* stream(Queue queue) const override { return streams_[static_cast<size_t>(queue)]; }
+  std::unique_ptr<Event> make_event() override { return std::make_unique<GpuEvent>(streams_); }
   const KernelTable& kernels() const override { return kernel_table(); }
 
   std::unique_ptr<CapturedRun> capture(const std::function<void()>& launches) override {
@@ -136,7 +171,8 @@ class Gpu : public Accelerator {
   static constexpr int64_t staged_bytes = 1 << 20;
 
   cudaDeviceProp properties_{};
-  cudaStream_t stream_ = nullptr;
+  Streams streams_{};
+  const cudaStream_t& stream_ = streams_[0];
   std::byte* staged_ = nullptr;
   int64_t staged_end_ = 0;  // of what the queue may still read
 };

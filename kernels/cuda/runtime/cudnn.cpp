@@ -419,6 +419,7 @@ std::unique_ptr<ConvolutionPlan> best_plan(const ConvolutionProduct& product, bo
   return nullptr;
 }
 
+// Both queues share the handle: calls come from one thread, and what a convolution works in is its own workspace.
 void run_plan(const ConvolutionPlan& plan, const void* a, const void* b, const void* bias, void* result,
               std::byte* workspace, Stream stream) {
   cudnn().check(cudnn().cudnnSetStream(handle(), static_cast<cudaStream_t>(stream.handle)), "take a stream");
