@@ -45,6 +45,11 @@ class Fusion {
     for (size_t i = 0; i < program_.nodes.size(); ++i) {
       add_in_gradient<BatchNormTrainingBackward>(static_cast<int>(i));
       add_in_gradient<BatchNormInferenceBackward>(static_cast<int>(i));
+      gate_gradient<BatchNormTrainingBackward>(static_cast<int>(i));
+      gate_gradient<BatchNormInferenceBackward>(static_cast<int>(i));
+      if (!on_gpu) {
+        activate_convolution(static_cast<int>(i));
+      }
     }
     sweep();
   }
@@ -174,26 +179,68 @@ class Fusion {
     absorb(before);
   }
 
-  // batch-norm's dx + the first channels of something wider. The gradient moves to the sum's place.
+  // batch-norm's dx + the first channels of something wider.
   template <class Backward>
   void add_in_gradient(int index) {
     for (size_t side = 0; side < 2 && as<Add>(node(index)) != nullptr; ++side) {
       const std::vector<int>& terms = node(index).inputs;
-      const int before = sole_producer<Backward>(terms[side]), slice = sole_producer<SliceChannels>(terms[1 - side]);
-      if (before < 0 || slice < 0 || node(before).outputs[0] != terms[side] ||
-          as<SliceChannels>(node(slice))->begin != 0 || std::ranges::any_of(node(before).outputs, [&](int output) {
-            return std::ranges::any_of(readers(output), [&](int reader) { return reader < index; });
-          })) {
+      const int slice = sole_producer<SliceChannels>(terms[1 - side]);
+      const int before =
+          slice < 0 || as<SliceChannels>(node(slice))->begin != 0 ? -1 : moving<Backward>(terms[side], index);
+      if (before < 0 || as<Backward>(node(before))->before != Activation::identity) {
         continue;
       }
-      Node fused = node(before);
-      const Backward& plain = *as<Backward>(fused);
-      fused.operation = std::make_shared<Backward>(plain.params, plain.activation, true);
-      fused.inputs.push_back(node(slice).inputs[0]);
-      fused.outputs[0] = node(index).outputs[0];
-      node(index) = std::move(fused);
-      absorb(before);
+      const Backward& plain = *as<Backward>(node(before));
+      node(before).inputs.push_back(node(slice).inputs[0]);
+      move(before, index, std::make_shared<Backward>(plain.params, plain.activation, plain.before, true));
       absorb(slice);
+    }
+  }
+
+  // batch-norm's dx, then the gradient of the activation that made its x.
+  template <class Backward>
+  void gate_gradient(int index) {
+    const auto* slope = as<ActivationBackward>(node(index));
+    const int before =
+        slope == nullptr || !clamp_range(slope->activation) ? -1 : moving<Backward>(node(index).inputs[1], index);
+    if (before >= 0 && node(before).inputs[1] == node(index).inputs[0] && !gone_[static_cast<size_t>(index)]) {
+      const Backward& plain = *as<Backward>(node(before));
+      move(before, index,
+           std::make_shared<Backward>(plain.params, plain.activation, slope->activation, plain.has_added));
+    }
+  }
+
+  // The Backward whose dx is `value`, if nothing but the node at `index` reads that, and nothing reads its other
+  // results before; or -1.
+  template <class Backward>
+  int moving(int value, int index) {
+    const int before = sole_producer<Backward>(value);
+    const bool moves =
+        before >= 0 && node(before).outputs[0] == value && std::ranges::none_of(node(before).outputs, [&](int output) {
+          return std::ranges::any_of(readers(output), [&](int reader) { return reader < index; });
+        });
+    return moves ? before : -1;
+  }
+
+  // What the node at `from` does, and more: in the place of the node at `to`, with its result.
+  void move(int from, int to, std::shared_ptr<const Operation> operation) {
+    node(from).operation = std::move(operation);
+    node(from).outputs[0] = node(to).outputs[0];
+    node(to) = node(from);
+    absorb(from);
+    for (int output : node(to).outputs) {
+      producers_[static_cast<size_t>(output)] = to;
+    }
+  }
+
+  // convolution -> an activation that clamps. After batch-norms had their choice of convolutions.
+  void activate_convolution(int index) {
+    const auto* convolution = as<Conv2dForward>(node(index));
+    const int result = convolution == nullptr || gone_[static_cast<size_t>(index)] ? -1 : node(index).outputs[0];
+    const int next = result < 0 ? -1 : only_reader(result);
+    const auto* activation = next < 0 || gone_[static_cast<size_t>(next)] ? nullptr : as<ActivationForward>(node(next));
+    if (activation != nullptr && clamp_range(activation->activation)) {
+      move(index, next, std::make_shared<Conv2dForward>(convolution->params, activation->activation));
     }
   }
 

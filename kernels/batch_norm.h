@@ -42,17 +42,19 @@ void batch_norm_again(Activation activation, Pieces<const T> x, View<const T> ga
 
 // Without residual. The pre-activation z is computed again from x: dz = dy f'(z), dbeta = sum dz,
 // dgamma = sum dz x', dx = gamma inverse_std (dz - (dbeta + x' dgamma) / rows) + added with x' = (x - mean)
-// inverse_std. `added` is null, or [...,C'] with C' >= C, of which the first C channels count. dx may be dy.
+// inverse_std. `added` is null, or [...,C'] with C' >= C, of which the first C channels count.
+// x is what `before`, which clamp_range() knows, made: dx is for what that was given. dx may be dy.
 template <class T>
-void batch_norm_training_backward(Activation activation, View<const T> dy, Pieces<const T> x, View<const T> mean,
-                                  View<const T> inverse_std, View<const T> gamma, View<const T> beta,
-                                  View<const T> added, View<T> dx, View<T> dgamma, View<T> dbeta, std::byte* workspace);
+void batch_norm_training_backward(Activation activation, Activation before, View<const T> dy, Pieces<const T> x,
+                                  View<const T> mean, View<const T> inverse_std, View<const T> gamma,
+                                  View<const T> beta, View<const T> added, View<T> dx, View<T> dgamma, View<T> dbeta,
+                                  std::byte* workspace);
 
 // Statistics are constants here: dx = gamma inverse_std dz + added. x is read for dgamma or for an activation only.
 // dx may be dy.
 template <class T>
-void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, View<const T> dy,
-                                   Pieces<const T> x, View<const T> gamma, View<const T> beta,
+void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, Activation before,
+                                   View<const T> dy, Pieces<const T> x, View<const T> gamma, View<const T> beta,
                                    View<const T> running_mean, View<const T> running_var, View<const T> added,
                                    View<T> dx, View<T> dgamma, View<T> dbeta, std::byte* workspace);
 

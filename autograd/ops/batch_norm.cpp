@@ -263,7 +263,7 @@ Cost BatchNormTrainingBackward::cost(std::span<const ValueType> inputs, std::spa
 Kernel BatchNormTrainingBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                           const PrepareOptions& options) const {
   Kernel kernel =
-      make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_training_backward), activation);
+      make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_training_backward), activation, before);
   set_backward_inputs(kernel, has_added, further);
   kernel.workspace_bytes = workspace_bytes(inputs[2], options);
   return kernel;
@@ -280,8 +280,8 @@ Cost BatchNormInferenceBackward::cost(std::span<const ValueType> inputs, std::sp
 
 Kernel BatchNormInferenceBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                            const PrepareOptions& options) const {
-  Kernel kernel =
-      make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_inference_backward), params, activation);
+  Kernel kernel = make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(batch_norm_inference_backward), params,
+                              activation, before);
   set_backward_inputs(kernel, has_added, further);
   kernel.workspace_bytes = workspace_bytes(inputs[2], options);
   return kernel;

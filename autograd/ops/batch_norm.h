@@ -88,12 +88,13 @@ class BatchNormAgain : public Operation {
 };
 
 // dy, x, mean, inverse_std, gamma, beta [, added [...,C' >= C]] -> dx + added's first C channels, dgamma, dbeta of
-// f(normalised x). Neither y nor the pre-activation need be kept: they follow from x.
+// f(normalised x). Neither y nor the pre-activation need be kept: they follow from x. Where x is what `before` made, dx
+// is the gradient of what that was given.
 class BatchNormTrainingBackward : public ReadsPieces {
  public:
   explicit BatchNormTrainingBackward(const BatchNormParams& params, Activation activation = Activation::identity,
-                                     bool has_added = false, int further = 0)
-      : params(params), activation(activation), has_added(has_added), further(further) {}
+                                     Activation before = Activation::identity, bool has_added = false, int further = 0)
+      : params(params), activation(activation), before(before), has_added(has_added), further(further) {}
 
   std::string name() const override { return "batch_norm_backward"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
@@ -101,13 +102,13 @@ class BatchNormTrainingBackward : public ReadsPieces {
   std::vector<int> in_place() const override { return {0}; }
   int in_pieces_at() const override { return further > 0 ? -1 : 1; }
   std::shared_ptr<const Operation> in_pieces(int pieces) const override {
-    return std::make_shared<BatchNormTrainingBackward>(params, activation, has_added, pieces);
+    return std::make_shared<BatchNormTrainingBackward>(params, activation, before, has_added, pieces);
   }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
 
   const BatchNormParams params;
-  const Activation activation;
+  const Activation activation, before;
   const bool has_added;
   const int further;  // pieces of x
 };
@@ -116,8 +117,8 @@ class BatchNormTrainingBackward : public ReadsPieces {
 class BatchNormInferenceBackward : public ReadsPieces {
  public:
   explicit BatchNormInferenceBackward(const BatchNormParams& params, Activation activation = Activation::identity,
-                                      bool has_added = false, int further = 0)
-      : params(params), activation(activation), has_added(has_added), further(further) {}
+                                      Activation before = Activation::identity, bool has_added = false, int further = 0)
+      : params(params), activation(activation), before(before), has_added(has_added), further(further) {}
 
   std::string name() const override { return "batch_norm_inference_backward"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
@@ -125,13 +126,13 @@ class BatchNormInferenceBackward : public ReadsPieces {
   std::vector<int> in_place() const override { return {0}; }
   int in_pieces_at() const override { return further > 0 ? -1 : 1; }
   std::shared_ptr<const Operation> in_pieces(int pieces) const override {
-    return std::make_shared<BatchNormInferenceBackward>(params, activation, has_added, pieces);
+    return std::make_shared<BatchNormInferenceBackward>(params, activation, before, has_added, pieces);
   }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
 
   const BatchNormParams params;
-  const Activation activation;
+  const Activation activation, before;
   const bool has_added;
   const int further;  // pieces of x
 };

@@ -86,6 +86,9 @@ std::vector<ValueType> Conv2dForward::infer(std::span<const ValueType> inputs) c
 }
 
 std::vector<Value> Conv2dForward::gradient(Graph& graph, const GradientArguments& arguments) const {
+  if (activation != Activation::identity) {  // made by fusion, after gradients
+    return Operation::gradient(graph, arguments);
+  }
   const Value x = arguments.inputs[0];
   const Value w = arguments.inputs[1];
   const Value dy = arguments.output_gradients[0];
@@ -105,15 +108,17 @@ std::vector<Value> Conv2dForward::gradient(Graph& graph, const GradientArguments
 }
 
 Cost Conv2dForward::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  const int64_t bias = inputs.size() == 3 ? outputs[0].shape.size() : 0;
-  return {convolution_flops(inputs[1].shape, outputs[0].shape) + bias, moved_bytes(inputs, outputs)};
+  const int more = (inputs.size() == 3 ? 1 : 0) + (activation == Activation::identity ? 0 : 1);
+  return {convolution_flops(inputs[1].shape, outputs[0].shape) + more * outputs[0].shape.size(),
+          moved_bytes(inputs, outputs)};
 }
 
 Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                               const PrepareOptions& options) const {
   if (takes_prepared(inputs[0].dtype, options)) {
     const bool bias = inputs.size() == 3;
-    return call_kernel(prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias),
+    return call_kernel(prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias,
+                                              {.activation = activation}),
                        options);
   }
   const cuda::ConvolutionProduct product{cuda::Pass::forward, params,           inputs[0].shape,
@@ -122,7 +127,18 @@ Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const
   if (auto kernel = library_kernel(*this, inputs[0].dtype, options, &cuda::KernelTable::prepare_convolution, product)) {
     return *kernel;
   }
-  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(conv2d_forward), params);
+  Kernel kernel = make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(conv2d_forward), params);
+  if (activation != Activation::identity) {
+    kernel.run = with_float_type(name(), inputs[0].dtype, [&](auto scalar) -> decltype(kernel.run) {
+      using T = decltype(scalar);
+      return [run = kernel.run, activation = activation](const StepContext* step, auto in, auto out,
+                                                         std::byte* workspace) {
+        run(step, in, out, workspace);
+        activation_forward<T>(activation, out[0].template as<const T>(), out[0].template as<T>());
+      };
+    });
+  }
+  return kernel;
 }
 
 std::vector<ValueType> Conv2dBackwardData::infer(std::span<const ValueType> inputs) const {

@@ -9,10 +9,11 @@ namespace fer {
 // "stride", "top", "bottom", "left", "right": of convolutions and of pooling.
 Attributes window_attributes(int64_t stride, const Padding& padding);
 
-// (x, w[, b]) -> y.
+// (x, w[, b]) -> f(y). An activation, one that clamp_range() knows, is put there by fusion, for the CPU.
 class Conv2dForward : public Operation {
  public:
-  explicit Conv2dForward(const Conv2dParams& params) : params(params) {}
+  explicit Conv2dForward(const Conv2dParams& params, Activation activation = Activation::identity)
+      : params(params), activation(activation) {}
 
   std::string name() const override { return "conv2d"; }
   Attributes attributes() const override { return window_attributes(params.stride, params.padding); }
@@ -24,6 +25,7 @@ class Conv2dForward : public Operation {
                  const PrepareOptions& options) const override;
 
   const Conv2dParams params;
+  const Activation activation;
 };
 
 // (w, dy) -> dx.

@@ -74,35 +74,44 @@ void sum_gradients(Activation activation, View<const T> dy, const Pieces<const T
   }
 }
 
-// dx = value(position in dy, channel, x) + added for every element.
+// dx = value(position in dy, channel, x) + added where `before`, which made x, did not clamp it, else 0.
 template <class T, class Value>
-void store_gradients(const Pieces<const T>& x, int64_t channels, View<const T> added, View<T> dx, Value value) {
-  for_pieces_backwards(x, channels, [=](auto width, int64_t first, const T* from, int64_t begin, int64_t end) {
-    const int64_t count = width, step = added.data == nullptr ? 0 : added[-1];
-    const T* other = added.data == nullptr ? nullptr : added.data + begin * step + first;
-    for (int64_t at = begin * channels + first; begin < end; ++begin, at += channels, from += width, other += step) {
-      T* const to = dx.data + at;
-      if (added.data == nullptr) {
+void store_gradients(Activation before, const Pieces<const T>& x, int64_t channels, View<const T> added, View<T> dx,
+                     Value value) {
+  const auto store = [&](auto clamped) {
+    const ClampRange range = *clamp_range(before);
+    for_pieces_backwards(x, channels, [=](auto width, int64_t first, const T* from, int64_t begin, int64_t end) {
+      const int64_t count = width, step = added.data == nullptr ? 0 : added[-1];
+      const T* other = added.data == nullptr ? nullptr : added.data + begin * step + first;
+      const auto kept = [=](T x, T gradient) {
+        return !clamped || (x > T(range.low) && x < T(range.high)) ? gradient : T(0);
+      };
+      for (int64_t at = begin * channels + first; begin < end; ++begin, at += channels, from += width, other += step) {
+        T* const to = dx.data + at;
+        if (added.data == nullptr) {
 #pragma omp simd
-        for (int64_t c = 0; c < count; ++c) {
-          to[c] = value(at + c, first + c, from[c]);
-        }
-      } else {
+          for (int64_t c = 0; c < count; ++c) {
+            to[c] = kept(from[c], value(at + c, first + c, from[c]));
+          }
+        } else {
 #pragma omp simd
-        for (int64_t c = 0; c < count; ++c) {
-          to[c] = value(at + c, first + c, from[c]) + other[c];
+          for (int64_t c = 0; c < count; ++c) {
+            to[c] = kept(from[c], value(at + c, first + c, from[c]) + other[c]);
+          }
         }
       }
-    }
-  });
+    });
+  };
+  before == Activation::identity ? store(std::false_type()) : store(std::true_type());
 }
 
 }  // namespace
 
 template <class T>
-void batch_norm_training_backward(Activation activation, View<const T> dy, Pieces<const T> x, View<const T> mean,
-                                  View<const T> inverse_std, View<const T> gamma, View<const T> beta,
-                                  View<const T> added, View<T> dx, View<T> dgamma, View<T> dbeta, std::byte* memory) {
+void batch_norm_training_backward(Activation activation, Activation before, View<const T> dy, Pieces<const T> x,
+                                  View<const T> mean, View<const T> inverse_std, View<const T> gamma,
+                                  View<const T> beta, View<const T> added, View<T> dx, View<T> dgamma, View<T> dbeta,
+                                  std::byte* memory) {
   const int64_t channels = gamma.size();
   Workspace<T> workspace(memory, channels);
   for (int64_t c = 0; c < channels; ++c) {
@@ -134,7 +143,7 @@ void batch_norm_training_backward(Activation activation, View<const T> dy, Piece
   with_activation(keep ? Activation::identity : activation, [&](auto f) {
     const T *const centre = mean.data, *const scale = workspace.scale, *const shift = beta.data;
     const T *const slope = workspace.slope, *const constant = workspace.constant;
-    store_gradients(x, channels, added, dx, [=](int64_t at, int64_t c, T value) {
+    store_gradients(before, x, channels, added, dx, [=](int64_t at, int64_t c, T value) {
       const T centred = value - centre[c];
       const T dz = pre_activation_gradient<f.value>(from[at], centred, scale[c], shift[c]);
       return dz * scale[c] + (centred * slope[c] + constant[c]);
@@ -143,8 +152,8 @@ void batch_norm_training_backward(Activation activation, View<const T> dy, Piece
 }
 
 template <class T>
-void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, View<const T> dy,
-                                   Pieces<const T> x, View<const T> gamma, View<const T> beta,
+void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, Activation before,
+                                   View<const T> dy, Pieces<const T> x, View<const T> gamma, View<const T> beta,
                                    View<const T> running_mean, View<const T> running_var, View<const T> added,
                                    View<T> dx, View<T> dgamma, View<T> dbeta, std::byte* memory) {
   const int64_t channels = gamma.size();
@@ -169,7 +178,7 @@ void batch_norm_inference_backward(const BatchNormParams& params, Activation act
   }
   with_activation(activation, [&](auto f) {
     const T *const from = dy.data, *const scale = workspace.scale, *const shift = beta.data;
-    store_gradients(x, channels, added, dx, [=](int64_t at, int64_t c, T value) {
+    store_gradients(before, x, channels, added, dx, [=](int64_t at, int64_t c, T value) {
       if constexpr (f.value == Activation::identity) {
         return from[at] * scale[c];
       } else {
@@ -179,13 +188,13 @@ void batch_norm_inference_backward(const BatchNormParams& params, Activation act
   });
 }
 
-#define FER_INSTANTIATE(T)                                                                                             \
-  template void batch_norm_training_backward(Activation, View<const T>, Pieces<const T>, View<const T>, View<const T>, \
-                                             View<const T>, View<const T>, View<const T>, View<T>, View<T>, View<T>,   \
-                                             std::byte*);                                                              \
-  template void batch_norm_inference_backward(const BatchNormParams&, Activation, View<const T>, Pieces<const T>,      \
-                                              View<const T>, View<const T>, View<const T>, View<const T>,              \
-                                              View<const T>, View<T>, View<T>, View<T>, std::byte*);
+#define FER_INSTANTIATE(T)                                                                                          \
+  template void batch_norm_training_backward(Activation, Activation, View<const T>, Pieces<const T>, View<const T>, \
+                                             View<const T>, View<const T>, View<const T>, View<const T>, View<T>,   \
+                                             View<T>, View<T>, std::byte*);                                         \
+  template void batch_norm_inference_backward(const BatchNormParams&, Activation, Activation, View<const T>,        \
+                                              Pieces<const T>, View<const T>, View<const T>, View<const T>,         \
+                                              View<const T>, View<const T>, View<T>, View<T>, View<T>, std::byte*);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(double)
 #undef FER_INSTANTIATE

@@ -37,14 +37,14 @@ void batch_norm_again(Activation activation, Pieces<const T> x, View<const float
 
 // Two kernels: sums of parts of the rows; then every block adds up those of its channels and computes dx.
 template <class T>
-void batch_norm_training_backward(Activation activation, View<const T> dy, Pieces<const T> x, View<const float> mean,
-                                  View<const float> inverse_std, View<const float> gamma, View<const float> beta,
-                                  View<const T> added, View<T> dx, View<float> dgamma, View<float> dbeta,
-                                  std::byte* workspace, Stream stream, bool reference = false);
+void batch_norm_training_backward(Activation activation, Activation before, View<const T> dy, Pieces<const T> x,
+                                  View<const float> mean, View<const float> inverse_std, View<const float> gamma,
+                                  View<const float> beta, View<const T> added, View<T> dx, View<float> dgamma,
+                                  View<float> dbeta, std::byte* workspace, Stream stream, bool reference = false);
 
 template <class T>
-void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, View<const T> dy,
-                                   Pieces<const T> x, View<const float> gamma, View<const float> beta,
+void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, Activation before,
+                                   View<const T> dy, Pieces<const T> x, View<const float> gamma, View<const float> beta,
                                    View<const float> running_mean, View<const float> running_var, View<const T> added,
                                    View<T> dx, View<float> dgamma, View<float> dbeta, std::byte* workspace,
                                    Stream stream, bool reference = false);

@@ -70,12 +70,13 @@ __global__ void __launch_bounds__(channel_threads)
   }
 }
 
-// dgamma and dbeta from all parts; dx = dz scale + centred slope + constant + added. Without parts, dx alone.
+// dgamma and dbeta from all parts; dx = dz scale + centred slope + constant + added where x was
+// not clamped. Without parts, dx alone.
 template <int width, class T, class Statistics>
 __global__ void __launch_bounds__(channel_threads)
-    gradient_kernel(Activation activation, Statistics statistics, const float* gamma, const float* beta,
-                    const float* sums, int parts, int rows, int channels, const T* dy, Pieces<const T> x,
-                    const T* added, int added_channels, T* dx, float* dgamma, float* dbeta) {
+    gradient_kernel(Activation activation, Activation before, Statistics statistics, const float* gamma,
+                    const float* beta, const float* sums, int parts, int rows, int channels, const T* dy,
+                    Pieces<const T> x, const T* added, int added_channels, T* dx, float* dgamma, float* dbeta) {
   FER_SHARED(float, slopes, [most_channels]);
   FER_SHARED(float, constants, [most_channels]);
   const int block_channels = min(static_cast<int>(blockDim.x) * width, channels - block_channel(width));
@@ -101,7 +102,7 @@ __global__ void __launch_bounds__(channel_threads)
   if (channel >= channels || dx == nullptr) {
     return;
   }
-  const bool reads_x = Statistics::depend_on_x || activation != Activation::identity;
+  const bool reads_x = Statistics::depend_on_x || activation != Activation::identity || before != Activation::identity;
   const Column<T> column(x, channel);
   for (int row = first_row(); row < rows; row += row_step()) {
     const int64_t at = static_cast<int64_t>(row) * channels + channel;
@@ -122,16 +123,16 @@ __global__ void __launch_bounds__(channel_threads)
       if constexpr (Statistics::depend_on_x) {
         slope[i] += centred * slopes[own] + constants[own];
       }
-      slope[i] += other[i];
+      slope[i] = (slope[i] + other[i]) * slope_at(before, value[i]);
     }
     store(dx + at, slope);
   }
 }
 
 template <class T, class Statistics>
-void backward(Activation activation, View<const T> dy, Pieces<const T> x, const Statistics& statistics,
-              View<const float> gamma, View<const float> beta, View<const T> added, View<T> dx, View<float> dgamma,
-              View<float> dbeta, std::byte* workspace, Stream stream, bool reference) {
+void backward(Activation activation, Activation before, View<const T> dy, Pieces<const T> x,
+              const Statistics& statistics, View<const float> gamma, View<const float> beta, View<const T> added,
+              View<T> dx, View<float> dgamma, View<float> dbeta, std::byte* workspace, Stream stream, bool reference) {
   const int64_t channels = gamma.size(), rows = dy.size() / channels;
   const int row_count = static_cast<int>(rows), channel_count = static_cast<int>(channels);
   const int added_channels = added.data == nullptr ? 0 : static_cast<int>(added[-1]);
@@ -146,8 +147,8 @@ void backward(Activation activation, View<const T> dy, Pieces<const T> x, const 
     }
     const int64_t most = dx.data == nullptr ? 1 : most_apply_blocks;  // one block a channel when only it is to write
     launch(stream, channel_grid("batch_norm_backward", rows, channels, width, apply_rows, most),
-           gradient_kernel<width.value, T, Statistics>, activation, statistics, gamma.data, beta.data, sums, parts,
-           row_count, channel_count, dy.data, x, added.data, added_channels, dx.data, dgamma.data, dbeta.data);
+           gradient_kernel<width.value, T, Statistics>, activation, before, statistics, gamma.data, beta.data, sums,
+           parts, row_count, channel_count, dy.data, x, added.data, added_channels, dx.data, dgamma.data, dbeta.data);
   };
   // A power of two divides all of these when it divides their bits together.
   with_width<T>(reference || !in_packs(x), channels | added_channels, run, dy.data, added.data, dx.data);
@@ -156,33 +157,33 @@ void backward(Activation activation, View<const T> dy, Pieces<const T> x, const 
 }  // namespace
 
 template <class T>
-void batch_norm_training_backward(Activation activation, View<const T> dy, Pieces<const T> x, View<const float> mean,
-                                  View<const float> inverse_std, View<const float> gamma, View<const float> beta,
-                                  View<const T> added, View<T> dx, View<float> dgamma, View<float> dbeta,
-                                  std::byte* workspace, Stream stream, bool reference) {
-  backward(activation, dy, x, BatchStatistics{mean.data, inverse_std.data}, gamma, beta, added, dx, dgamma, dbeta,
-           workspace, stream, reference);
+void batch_norm_training_backward(Activation activation, Activation before, View<const T> dy, Pieces<const T> x,
+                                  View<const float> mean, View<const float> inverse_std, View<const float> gamma,
+                                  View<const float> beta, View<const T> added, View<T> dx, View<float> dgamma,
+                                  View<float> dbeta, std::byte* workspace, Stream stream, bool reference) {
+  backward(activation, before, dy, x, BatchStatistics{mean.data, inverse_std.data}, gamma, beta, added, dx, dgamma,
+           dbeta, workspace, stream, reference);
 }
 
 template <class T>
-void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, View<const T> dy,
-                                   Pieces<const T> x, View<const float> gamma, View<const float> beta,
+void batch_norm_inference_backward(const BatchNormParams& params, Activation activation, Activation before,
+                                   View<const T> dy, Pieces<const T> x, View<const float> gamma, View<const float> beta,
                                    View<const float> running_mean, View<const float> running_var, View<const T> added,
                                    View<T> dx, View<float> dgamma, View<float> dbeta, std::byte* workspace,
                                    Stream stream, bool reference) {
-  backward(activation, dy, x,
+  backward(activation, before, dy, x,
            RunningStatistics{running_mean.data, running_var.data, static_cast<float>(params.epsilon)}, gamma, beta,
            added, dx, dgamma, dbeta, workspace, stream, reference);
 }
 
-#define FER_INSTANTIATE(T)                                                                                           \
-  template void batch_norm_training_backward(Activation, View<const T>, Pieces<const T>, View<const float>,          \
-                                             View<const float>, View<const float>, View<const float>, View<const T>, \
-                                             View<T>, View<float>, View<float>, std::byte*, Stream, bool);           \
-  template void batch_norm_inference_backward(const BatchNormParams&, Activation, View<const T>, Pieces<const T>,    \
-                                              View<const float>, View<const float>, View<const float>,               \
-                                              View<const float>, View<const T>, View<T>, View<float>, View<float>,   \
-                                              std::byte*, Stream, bool);
+#define FER_INSTANTIATE(T)                                                                                             \
+  template void batch_norm_training_backward(                                                                          \
+      Activation, Activation, View<const T>, Pieces<const T>, View<const float>, View<const float>, View<const float>, \
+      View<const float>, View<const T>, View<T>, View<float>, View<float>, std::byte*, Stream, bool);                  \
+  template void batch_norm_inference_backward(const BatchNormParams&, Activation, Activation, View<const T>,           \
+                                              Pieces<const T>, View<const float>, View<const float>,                   \
+                                              View<const float>, View<const float>, View<const T>, View<T>,            \
+                                              View<float>, View<float>, std::byte*, Stream, bool);
 FER_INSTANTIATE(float)
 FER_INSTANTIATE(bf16)
 #undef FER_INSTANTIATE

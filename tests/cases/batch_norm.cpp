@@ -81,6 +81,17 @@ static const AddCases added = [] {
       cases[i].gradient_check = false;  // made by the planner only, after gradients
     }
   }
+  for (bool training : {true, false}) {
+    for (const bool six : {true, false}) {
+      std::vector<CaseInput> wide = inputs_for({2, 5, 5, 9});
+      wide[0].high = 8;
+      cases.push_back(
+          {std::string("batch_norm/after_relu") + (six ? "6_" : "_") + (training ? "training" : "inference"), wide,
+           [=](auto in) {
+             return batch_norm(six ? relu6(in[0]) : relu(in[0]), in[1], in[2], in[3], in[4], {}, training);
+           }});
+    }
+  }
   cases.push_back(dense_block(true));
   cases.push_back(dense_block(false));
   // A mean two hundred times the spread.

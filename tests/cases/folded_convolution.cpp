@@ -71,6 +71,15 @@ static const AddCases added = [] {
                                  {stride, symmetric_padding(1)}, stride == 2, activation, false));
     }
   }
+  // An activation between the two keeps them apart.
+  Case apart{"conv2d/relu_before_norm", inputs_for({2, 5, 7, 3}, {4, 3, 3, 3}, 4, false, {}), [](auto in) {
+               const Value y = relu(conv2d(in[0], in[1], {}, {1, symmetric_padding(1)}));
+               return batch_norm(y, in[2], in[3], in[4], in[5], {1e-3, 0.1}, false);
+             }};
+  cases.push_back(apart);
+  apart.name = "conv2d/relu_before_norm_alone";
+  apart.gradient_check = false;
+  cases.push_back(apart);
   return AddCases(std::move(cases));
 }();
 

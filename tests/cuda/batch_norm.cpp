@@ -15,6 +15,7 @@ struct Setting {
   double low = -1, high = 3;
   std::vector<int64_t> pieces{};  // channels of x's, if it is in pieces
   int64_t added = 0;              // channels of what is added to dx, or 0
+  Activation before = Activation::identity;
 };
 
 // x, whole or in pieces.
@@ -94,19 +95,20 @@ void backward(Trial& trial, const Setting& setting, bool batch, bool with_dx, bo
   std::byte* const own = trial.host_workspace(batch_norm_workspace_bytes<double>(channels[0]));
   std::byte* const workspace = trial.workspace(cuda::batch_norm_workspace_bytes(channels[0]));
   if (batch) {
-    batch_norm_training_backward<double>(setting.activation, dy.host, x.host, mean.host, spread.host, gamma.host,
-                                         beta.host, added.host, dx.host, dgamma.host, dbeta.host, own);
+    batch_norm_training_backward<double>(setting.activation, setting.before, dy.host, x.host, mean.host, spread.host,
+                                         gamma.host, beta.host, added.host, dx.host, dgamma.host, dbeta.host, own);
   } else {
-    batch_norm_inference_backward<double>(params, setting.activation, dy.host, x.host, gamma.host, beta.host, mean.host,
-                                          spread.host, added.host, dx.host, dgamma.host, dbeta.host, own);
+    batch_norm_inference_backward<double>(params, setting.activation, setting.before, dy.host, x.host, gamma.host,
+                                          beta.host, mean.host, spread.host, added.host, dx.host, dgamma.host,
+                                          dbeta.host, own);
   }
   trial.run([&](cuda::Stream s) {
     if (batch) {
-      cuda::batch_norm_training_backward<T>(setting.activation, dy, x.device, mean, spread, gamma, beta, added, dx,
-                                            dgamma, dbeta, workspace, s, setting.reference);
+      cuda::batch_norm_training_backward<T>(setting.activation, setting.before, dy, x.device, mean, spread, gamma, beta,
+                                            added, dx, dgamma, dbeta, workspace, s, setting.reference);
     } else {
-      cuda::batch_norm_inference_backward<T>(params, setting.activation, dy, x.device, gamma, beta, mean, spread, added,
-                                             dx, dgamma, dbeta, workspace, s, setting.reference);
+      cuda::batch_norm_inference_backward<T>(params, setting.activation, setting.before, dy, x.device, gamma, beta,
+                                             mean, spread, added, dx, dgamma, dbeta, workspace, s, setting.reference);
     }
   });
 }
@@ -146,6 +148,8 @@ static const bool added = [] {
   // Pieces that can and cannot be read in packs; gradients that get something wider.
   add_all("_pieces", {.shape = {2, 9, 9, 88}, .activation = Activation::relu, .pieces = {40, 16, 32}, .added = 96});
   add_all("_odd_pieces", {.shape = {3, 7, 5, 19}, .activation = Activation::silu, .pieces = {8, 3, 7, 1}, .added = 22});
+  add_all("_after_relu", {.shape = {2, 9, 9, 16}, .before = Activation::relu});
+  add_all("_after_relu6", {.shape = {2, 9, 9, 7}, .low = -1, .high = 9, .before = Activation::relu6});
   add_all("_added", {.shape = {2, 5, 3, 16}, .added = 16});
   // A mean two hundred times the spread: x itself is rounded to 1e-5 of its spread in f32, to more than it in bf16.
   add_kernel_case("batch_norm/training_far_mean", []<class T>(Trial& trial, T) {
