@@ -4,6 +4,7 @@
 #include <array>
 
 #include "autograd/ops.h"
+#include "autograd/ops/concat.h"
 #include "autograd/ops/make_kernel.h"
 
 namespace fer {
@@ -27,24 +28,17 @@ void check_vectors(const Operation& operation, std::span<const ValueType> inputs
 }
 
 // x, of which `first` is the first piece, as a whole.
-ValueType whole(const Operation& operation, ValueType first, std::span<const ValueType> further) {
-  for (const ValueType& piece : further) {
-    if (piece.shape.rank() != first.shape.rank() ||
-        piece != ValueType{first.dtype, first.shape.with(-1, piece.shape[-1])}) {
-      fail(operation.name(), ": pieces of the input differ in more than channels: ", first, " and ", piece);
-    }
-  }
-  for (const ValueType& piece : further) {
-    first.shape = first.shape.with(-1, first.shape[-1] + piece.shape[-1]);
-  }
-  return first;
+ValueType whole(const ValueType& first, std::span<const ValueType> further) {
+  std::vector<ValueType> pieces{first};
+  pieces.insert(pieces.end(), further.begin(), further.end());
+  return further.empty() ? first : Concat().infer(pieces)[0];
 }
 
 ValueType infer_forward(const Operation& operation, std::span<const ValueType> inputs,
                         std::initializer_list<const char*> vectors, bool has_residual, int further) {
   const size_t pieces = static_cast<size_t>(further);
   check_input_count(operation, inputs, (has_residual ? 6 : 5) + pieces);
-  const ValueType x = whole(operation, inputs[0], inputs.last(pieces));
+  const ValueType x = whole(inputs[0], inputs.last(pieces));
   check_vectors(operation, inputs, x, 1, vectors);
   if (has_residual && inputs[5] != x) {
     fail(operation.name(), ": residual is ", inputs[5], ", input ", x);
@@ -58,7 +52,7 @@ std::vector<ValueType> infer_backward(const Operation& operation, std::span<cons
                                       std::initializer_list<const char*> names, bool has_added, int further) {
   const size_t pieces = static_cast<size_t>(further);
   check_input_count(operation, inputs, (has_added ? 7 : 6) + pieces);
-  const ValueType x = whole(operation, inputs[1], inputs.last(pieces));
+  const ValueType x = whole(inputs[1], inputs.last(pieces));
   check_vectors(operation, inputs, x, 2, names);
   if (inputs[0] != x) {
     fail(operation.name(), ": dy is ", inputs[0], ", input ", x);
@@ -110,12 +104,12 @@ void set_forward_types(Kernel& kernel, size_t inputs, const std::vector<DType>& 
   }
 }
 
-// Kernels take (dy, x, four vectors, added or null), as the operation does but for the null.
+// Kernels take (dy, x, four vectors, added or null) and then pieces, as the operation does but for the null.
 void set_backward_inputs(Kernel& kernel, bool has_added, int further) {
   if (!kernel.reads.empty()) {
     kernel.reads.resize(kernel.reads.size() + static_cast<size_t>(further), kernel.reads[0]);
   }
-  if (!has_added) {
+  if (!has_added && further > 0) {
     kernel.run = [run = kernel.run](const StepContext* step, auto in, auto out, std::byte* workspace) {
       const AnyView none{nullptr, in[0].dtype, {}};
       run(step, KernelInputs({in[0], in[1], in[2], in[3], in[4], in[5], none}, in.subspan(6)), out, workspace);

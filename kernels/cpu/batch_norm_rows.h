@@ -12,8 +12,7 @@ namespace fer::batch_norm_rows {
 
 constexpr int64_t grain = 1 << 14;  // elements
 
-constexpr int64_t block_rows = 64;
-// rows whose sums are kept in T before they join the double sums
+constexpr int64_t block_rows = 64;  // rows whose sums are kept in T before they join the double sums
 
 // One thread's double sums and its current block's.
 template <class T>
