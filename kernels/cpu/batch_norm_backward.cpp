@@ -41,7 +41,8 @@ void sum_gradients(Activation activation, View<const T> dy, const Pieces<const T
           const PartSums<T> piece = sums.from(from);
           with_width(x.channels(i), [&](auto width) {
             sum_block(std::min(block_rows, end - begin), width, piece.block_first, piece.block_second,
-                      [=](int64_t row, int64_t c, T& first, T& second) {
+                      // Left to itself, g++ calls it where an exponential makes it long, and the loop is no vector code.
+                      [=](int64_t row, int64_t c, T& first, T& second) __attribute__((always_inline)) {
                         const int64_t at = row * channels + c;
                         const T centred = value[row * width + c] - centre[c];
                         const T dz =
