@@ -16,10 +16,14 @@ namespace {
 template <class T, class Width>
 void block_statistics(const T* x, int64_t begin, int64_t rows, Width width, const PartSums<T>& sums) {
   const int64_t channels = width;
-  sum_block(rows, width, sums.block_first, sums.block_second, [=](int64_t row, int64_t c, T& first, T& second) {
-    const T deviation = x[row * channels + c] - x[c];
-    first += deviation;
-    second += deviation * deviation;
+  with_widest_registers([&]() __attribute__((always_inline)) {
+    sum_block(
+        rows, width, sums.block_first,
+        sums.block_second, [=](int64_t row, int64_t c, T & first, T & second) __attribute__((always_inline)) {
+          const T deviation = x[row * channels + c] - x[c];
+          first += deviation;
+          second += deviation * deviation;
+        });
   });
   const double count = static_cast<double>(rows);
   const double weight = count / static_cast<double>(begin + rows);
@@ -77,21 +81,25 @@ void normalise(Activation activation, const Pieces<const T>& x, const T* mean, c
     for_pieces_backwards(x, channels, [=](auto width, int64_t first, const T* from, int64_t begin, int64_t end) {
       const T *const centre = mean + first, *const slope = scale + first, *const shift = beta + first;
       const int64_t count = width;
-      for (int64_t at = begin * channels + first; begin < end; ++begin, at += channels, from += width) {
-        T* const to = y.data + at;
-        const T* const other = residual.data + at;
-        if (residual.data == nullptr) {
+      with_widest_registers([=]() __attribute__((always_inline)) {
+        const T* x = from;
+        int64_t at = begin * channels + first;
+        for (int64_t row = begin; row < end; ++row, at += channels, x += count) {
+          T* const to = y.data + at;
+          const T* const other = residual.data + at;
+          if (residual.data == nullptr) {
 #pragma omp simd
-          for (int64_t c = 0; c < count; ++c) {
-            to[c] = activation_value<f.value>((from[c] - centre[c]) * slope[c] + shift[c]);
-          }
-        } else {
+            for (int64_t c = 0; c < count; ++c) {
+              to[c] = activation_value<f.value>((x[c] - centre[c]) * slope[c] + shift[c]);
+            }
+          } else {
 #pragma omp simd
-          for (int64_t c = 0; c < count; ++c) {
-            to[c] = activation_value<f.value>((from[c] - centre[c]) * slope[c] + shift[c] + other[c]);
+            for (int64_t c = 0; c < count; ++c) {
+              to[c] = activation_value<f.value>((x[c] - centre[c]) * slope[c] + shift[c] + other[c]);
+            }
           }
         }
-      }
+      });
     });
   });
 }

@@ -11,7 +11,7 @@ namespace {
 
 // dz from dy and the centred x; the forward pass computes z by the same formula.
 template <Activation activation, class T>
-inline T pre_activation_gradient(T dy, T centred, T scale, T beta) {
+__attribute__((always_inline)) inline T pre_activation_gradient(T dy, T centred, T scale, T beta) {
   if constexpr (activation == Activation::identity) {
     return dy;
   } else {
@@ -40,19 +40,20 @@ void sum_gradients(Activation activation, View<const T> dy, const Pieces<const T
           const T *const centre = mean + from, *const factor = scale + from, *const shift = beta + from;
           const PartSums<T> piece = sums.from(from);
           with_width(x.channels(i), [&](auto width) {
-            sum_block(std::min(block_rows, end - begin), width, piece.block_first, piece.block_second,
-                      // Left to itself, g++ calls it where an exponential makes it long, and the loop is no vector code.
-                      [=](int64_t row, int64_t c, T& first, T& second) __attribute__((always_inline)) {
-                        const int64_t at = row * channels + c;
-                        const T centred = value[row * width + c] - centre[c];
-                        const T dz =
-                            pre_activation_gradient<decltype(f)::value>(slope[at], centred, factor[c], shift[c]);
-                        if constexpr (keep) {
-                          place[at] = dz;
-                        }
-                        first += dz * centred;
-                        second += dz;
-                      });
+            with_widest_registers([&]() __attribute__((always_inline)) {
+              sum_block(
+                  std::min(block_rows, end - begin), width, piece.block_first, piece.block_second,
+                  [=](int64_t row, int64_t c, T & first, T & second) __attribute__((always_inline)) {
+                    const int64_t at = row * channels + c;
+                    const T centred = value[row * width + c] - centre[c];
+                    const T dz = pre_activation_gradient<decltype(f)::value>(slope[at], centred, factor[c], shift[c]);
+                    if constexpr (keep) {
+                      place[at] = dz;
+                    }
+                    first += dz * centred;
+                    second += dz;
+                  });
+            });
           });
         }
 #pragma omp simd
@@ -83,24 +84,27 @@ void store_gradients(Activation before, const Pieces<const T>& x, int64_t channe
     const ClampRange range = *clamp_range(before);
     for_pieces_backwards(x, channels, [=](auto width, int64_t first, const T* from, int64_t begin, int64_t end) {
       const int64_t count = width, step = added.data == nullptr ? 0 : added[-1];
-      const T* other = added.data == nullptr ? nullptr : added.data + begin * step + first;
-      const auto kept = [=](T x, T gradient) {
-        return !clamped || (x > T(range.low) && x < T(range.high)) ? gradient : T(0);
-      };
-      for (int64_t at = begin * channels + first; begin < end; ++begin, at += channels, from += width, other += step) {
-        T* const to = dx.data + at;
-        if (added.data == nullptr) {
+      with_widest_registers([=]() __attribute__((always_inline)) {
+        const auto kept = [=](T x, T gradient) __attribute__((always_inline)) {
+          return !clamped || (x > T(range.low) && x < T(range.high)) ? gradient : T(0);
+        };
+        const T *x = from, *other = added.data == nullptr ? nullptr : added.data + begin * step + first;
+        int64_t at = begin * channels + first;
+        for (int64_t row = begin; row < end; ++row, at += channels, x += count, other += step) {
+          T* const to = dx.data + at;
+          if (added.data == nullptr) {
 #pragma omp simd
-          for (int64_t c = 0; c < count; ++c) {
-            to[c] = kept(from[c], value(at + c, first + c, from[c]));
-          }
-        } else {
+            for (int64_t c = 0; c < count; ++c) {
+              to[c] = kept(x[c], value(at + c, first + c, x[c]));
+            }
+          } else {
 #pragma omp simd
-          for (int64_t c = 0; c < count; ++c) {
-            to[c] = kept(from[c], value(at + c, first + c, from[c]) + other[c]);
+            for (int64_t c = 0; c < count; ++c) {
+              to[c] = kept(x[c], value(at + c, first + c, x[c]) + other[c]);
+            }
           }
         }
-      }
+      });
     });
   };
   before == Activation::identity ? store(std::false_type()) : store(std::true_type());
@@ -144,11 +148,12 @@ void batch_norm_training_backward(Activation activation, Activation before, View
   with_activation(keep ? Activation::identity : activation, [&](auto f) {
     const T *const centre = mean.data, *const scale = workspace.scale, *const shift = beta.data;
     const T *const slope = workspace.slope, *const constant = workspace.constant;
-    store_gradients(before, x, channels, added, dx, [=](int64_t at, int64_t c, T value) {
-      const T centred = value - centre[c];
-      const T dz = pre_activation_gradient<f.value>(from[at], centred, scale[c], shift[c]);
-      return dz * scale[c] + (centred * slope[c] + constant[c]);
-    });
+    store_gradients(
+        before, x, channels, added, dx, [=](int64_t at, int64_t c, T value) __attribute__((always_inline)) {
+          const T centred = value - centre[c];
+          const T dz = pre_activation_gradient<f.value>(from[at], centred, scale[c], shift[c]);
+          return dz * scale[c] + (centred * slope[c] + constant[c]);
+        });
   });
 }
 
@@ -179,13 +184,14 @@ void batch_norm_inference_backward(const BatchNormParams& params, Activation act
   }
   with_activation(activation, [&](auto f) {
     const T *const from = dy.data, *const scale = workspace.scale, *const shift = beta.data;
-    store_gradients(before, x, channels, added, dx, [=](int64_t at, int64_t c, T value) {
-      if constexpr (f.value == Activation::identity) {
-        return from[at] * scale[c];
-      } else {
-        return scale[c] * pre_activation_gradient<f.value>(from[at], value - mean[c], scale[c], shift[c]);
-      }
-    });
+    store_gradients(
+        before, x, channels, added, dx, [=](int64_t at, int64_t c, T value) __attribute__((always_inline)) {
+          if constexpr (f.value == Activation::identity) {
+            return from[at] * scale[c];
+          } else {
+            return scale[c] * pre_activation_gradient<f.value>(from[at], value - mean[c], scale[c], shift[c]);
+          }
+        });
   });
 }
 

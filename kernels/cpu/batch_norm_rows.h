@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "kernels/batch_norm.h"
+#include "kernels/cpu/widest.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -72,7 +73,7 @@ struct Workspace {
 
 // first[c] and second[c] = sums over `rows` rows of what term(row, c, first, second) adds for each element.
 template <class T, class Width, class Term>
-void sum_block(int64_t rows, Width width, T* first, T* second, Term term) {
+__attribute__((always_inline)) inline void sum_block(int64_t rows, Width width, T* first, T* second, Term term) {
   const int64_t channels = width;
   std::fill_n(first, channels, T(0));
   std::fill_n(second, channels, T(0));

@@ -221,6 +221,7 @@ void depthwise_backward_data(const Conv2dParams& params, View<const T> w, View<c
   }
   const int64_t height = dx[1], width = dx[2];
   const int64_t out_height = dy[1], out_width = dy[2];
+  const ClampRange range = *clamp_range(Activation::identity);
   parallel_for(dx[0] * height, row_grain(width * channels), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const ReachingTaps rows(row % height, params.padding.top, kernel_rows, stride, out_height);
@@ -230,7 +231,7 @@ void depthwise_backward_data(const Conv2dParams& params, View<const T> w, View<c
         pixel<T>({dy.data + source * channels, -out_width * channels, -channels,
                   w.data + (rows.first * kernel_columns + columns.first) * channels, stride * kernel_columns * channels,
                   stride * channels, rows.count, columns.count},
-                 nullptr, *clamp_range(Activation::identity), dx.data + (row * width + column) * channels, channels);
+                 nullptr, range, dx.data + (row * width + column) * channels, channels);
       }
     }
   });

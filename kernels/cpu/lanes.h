@@ -42,6 +42,15 @@ inline void prefetch(const T* from, int64_t count) {
   }
 }
 
+// The same for elements that will be written, perhaps after another core has read them.
+template <class T>
+inline void prefetch_for_write(const T* to, int64_t count) {
+  constexpr int64_t line = 64 / sizeof(T);
+  for (int64_t i = 0; i < count; i += line) {
+    __builtin_prefetch(to + i, 1, 2);
+  }
+}
+
 // Calls body.template operator()<Lanes, count>(channel) for consecutive blocks of `count` registers that cover all
 // channels: blocks of `most` wide registers, then single wide ones, then elements.
 template <class T, int most, class Body>

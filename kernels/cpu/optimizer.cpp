@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "kernels/cpu/lanes.h"
 #include "kernels/optimizer_rules.h"
 #include "tensor/parallel.h"
 
@@ -11,6 +12,7 @@ namespace fer {
 namespace {
 
 constexpr int64_t grain = 1 << 14;
+constexpr int64_t piece = 256;  // elements that are asked for before they are updated
 constexpr std::string_view names[] = {"sgd", "adam", "adamw", "nadam", "radam", "rmsprop"};
 
 // Calls rule(p, g, m, v) for every element of every tensor; m or v are dummies where not kept.
@@ -25,12 +27,16 @@ void for_each_element(std::span<const int64_t> offsets, const OptimizerTensors& 
       const T* g = static_cast<const T*>(tensors.gradients[tensor].data) + from;
       T* m = first ? static_cast<T*>(tensors.first_moments[tensor].data) + from : nullptr;
       T* v = second ? static_cast<T*>(tensors.second_moments[tensor].data) + from : nullptr;
+      for (int64_t first_of_piece = 0; first_of_piece < count; first_of_piece += piece) {
+        // The step's other threads have read the parameters: asked for one by one, each would be waited for.
+        prefetch_for_write(p + first_of_piece + piece, std::min(piece, count - first_of_piece - piece));
 #pragma omp simd
-      for (int64_t i = 0; i < count; ++i) {
-        T no_moment = 0;
-        T& m_i = first ? m[i] : no_moment;
-        T& v_i = second ? v[i] : no_moment;
-        rule(p[i], g[i], m_i, v_i);
+        for (int64_t i = first_of_piece; i < std::min(count, first_of_piece + piece); ++i) {
+          T no_moment = 0;
+          T& m_i = first ? m[i] : no_moment;
+          T& v_i = second ? v[i] : no_moment;
+          rule(p[i], g[i], m_i, v_i);
+        }
       }
       begin += count;
     }
