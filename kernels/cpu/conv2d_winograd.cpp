@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t most_elements = 36;                    // of a tile
 constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
 constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
-constexpr int64_t most_shared_tile_bytes = int64_t{2} << 20;
+constexpr int64_t most_sum_tile_bytes = int64_t{2} << 20;
 
 // Matrices [rows][columns], one for each element of a transformed tile. Neighbouring rows and matrices start in
 // different sets of the cache.
@@ -57,9 +57,10 @@ struct Tiles {
   }
 
   // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image
-  // ends. The next tile's pixels are asked for early: no hardware sees them coming.
+  // ends. The next tile's pixels are asked for early, so many channels of them: no hardware sees them coming.
   template <class Body>
-  void for_inputs(int64_t first, int64_t count, const float* images, const float* outside, Body&& body) const {
+  void for_inputs(int64_t first, int64_t count, const float* images, int64_t channels, const float* outside,
+                  Body&& body) const {
     const float* pixels[2][most_elements];
     look_up(from, first, top, left, tile.inputs, images, outside, pixels[0]);
     for (int64_t t = 0; t < count; ++t) {
@@ -67,7 +68,7 @@ struct Tiles {
         const float** const next = pixels[(t + 1) % 2];
         look_up(from, first + t + 1, top, left, tile.inputs, images, outside, next);
         for (int64_t i = 0; i < tile.inputs * tile.inputs; ++i) {
-          prefetch(next[i], from[3]);
+          prefetch(next[i], channels);
         }
       }
       body(t, pixels[t % 2]);
@@ -168,7 +169,7 @@ class Product {
         float* const m = reinterpret_cast<float*>(own + v_.size);
         for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {
           const int64_t count = std::min(tiles_at_once_, end - tile);
-          tiles_.for_inputs(tile, count, x, zeros, [&](int64_t t, const float** pixels) {
+          tiles_.for_inputs(tile, count, x, weights_.inputs, zeros, [&](int64_t t, const float** pixels) {
             tiles_.tile.input(pixels, weights_.inputs, v + t * v_.row, v_.plane);
           });
           multiply(v, u, channels, count, m);
@@ -214,9 +215,41 @@ class Product {
   int64_t zeros_, threads_;  // where parts of the workspace begin
 };
 
-// dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Threads share the tiles when
-// these are transformed, then the elements, so that each sum is made in one order. Workspace: the sums
-// [elements][channels][inputs], the transformed x and dy, a pixel of zeros.
+// How threads share out a matrix of sums: in so many rows and columns of rectangles. Each thread transforms all that
+// its own sums are made of, part of it a second time, and reads and writes nothing of another's.
+struct Rectangles {
+  int64_t rows = 1, columns = 1;
+
+  // Of sums of so many output and input channels.
+  Rectangles(int64_t outputs, int64_t inputs) {
+    const auto cost = [&](int64_t rows, int64_t columns) {
+      constexpr int64_t transform = 7;  // of a channel, in products
+      const int64_t o = widest(outputs, rows), i = widest(inputs, columns);
+      return o * i + transform * (o + i);
+    };
+    const int64_t threads = thread_count();
+    for (int64_t r = 1; r <= std::min(threads, outputs / winograd_channels); ++r) {
+      for (int64_t c = 1; c <= std::min(threads / r, inputs / winograd_channels); ++c) {
+        if (cost(r, c) < cost(rows, columns)) {
+          rows = r;
+          columns = c;
+        }
+      }
+    }
+  }
+
+  int64_t count() const { return rows * columns; }
+  // Where part `index` of so many of these channels begins.
+  static int64_t begin(int64_t channels, int64_t parts, int64_t index) {
+    return channels / winograd_channels * index / parts * winograd_channels;
+  }
+  static int64_t widest(int64_t channels, int64_t parts) {
+    return (channels / winograd_channels + parts - 1) / parts * winograd_channels;
+  }
+};
+
+// dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Each sum is made by one thread,
+// in one order. Workspace: the sums [elements][channels][inputs], a pixel of zeros, each thread's transformed x and dy.
 class WeightGradient {
  public:
   explicit WeightGradient(const Tiles& tiles)
@@ -224,70 +257,77 @@ class WeightGradient {
         inputs_(tiles.from[3]),
         channels_(channels_at_once(tiles.to[3], inputs_, tiles)),
         tiles_at_once_(std::clamp<int64_t>(
-            most_shared_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(float)}), 1,
+            most_sum_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(float)}), 1,
             tiles.count())),
+        parts_(channels_, inputs_),
         sums_(tiles.elements(), channels_, inputs_),
-        v_(tiles.elements(), tiles_at_once_, inputs_),
-        d_(tiles.elements(), tiles_at_once_, channels_) {}
+        v_(tiles.elements(), tiles_at_once_, Rectangles::widest(inputs_, parts_.columns)),
+        d_(tiles.elements(), tiles_at_once_, Rectangles::widest(channels_, parts_.rows)),
+        threads_(sums_.size + aligned_bytes<float>(std::max(inputs_, tiles.to[3]))) {}
 
-  int64_t workspace_bytes() const { return zeros() + aligned_bytes<float>(std::max(inputs_, tiles_.to[3])); }
+  int64_t workspace_bytes() const { return threads_ + parts_.count() * (v_.size + d_.size); }
 
   void run(const float* x, const float* dy, float* dw, std::byte* workspace) const {
     float* const sums = reinterpret_cast<float*>(workspace);
-    float* const v = reinterpret_cast<float*>(workspace + sums_.size);
-    float* const d = reinterpret_cast<float*>(workspace + sums_.size + v_.size);
-    float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
+    float* const zeros = reinterpret_cast<float*>(workspace + sums_.size);
     std::fill_n(zeros, std::max(inputs_, tiles_.to[3]), 0.0F);
+    const int64_t taps = tiles_.tile.taps * tiles_.tile.taps;
     for (int64_t first = 0; first < tiles_.to[3]; first += channels_) {
       const int64_t channels = std::min(channels_, tiles_.to[3] - first);
-      for (int64_t tile = 0; tile < tiles_.count(); tile += tiles_at_once_) {
-        const int64_t count = std::min(tiles_at_once_, tiles_.count() - tile);
-        const bool kept = first > 0 && count == tiles_.count();  // v, from the first block
-        parallel_for(count, 1, [&](int64_t begin, int64_t end) {
-          if (!kept) {
-            tiles_.for_inputs(tile + begin, end - begin, x, zeros, [&](int64_t t, const float** pixels) {
-              tiles_.tile.input(pixels, inputs_, v + (begin + t) * v_.row, v_.plane);
-            });
+      parallel_for(parts_.count(), 1, [&](int64_t begin, int64_t end) {
+        for (int64_t part = begin; part < end; ++part) {
+          const int64_t row = part / parts_.columns, column = part % parts_.columns;
+          const int64_t o = Rectangles::begin(channels, parts_.rows, row);
+          const int64_t c = Rectangles::begin(inputs_, parts_.columns, column);
+          const int64_t outputs = Rectangles::begin(channels, parts_.rows, row + 1) - o;
+          const int64_t inputs = Rectangles::begin(inputs_, parts_.columns, column + 1) - c;
+          float* const own_sums = sums + o * sums_.row + c;
+          std::byte* const own = workspace + threads_ + part * (v_.size + d_.size);
+          sum(x + c, dy + first + o, inputs, outputs, first > 0, zeros, reinterpret_cast<float*>(own),
+              reinterpret_cast<float*>(own + v_.size), own_sums);
+          for (int64_t i = 0; i < outputs; ++i) {
+            tiles_.tile.weight_gradient(own_sums + i * sums_.row, sums_.plane, inputs,
+                                        dw + (first + o + i) * taps * inputs_ + c, inputs_);
           }
-          for (int64_t t = begin; t < end; ++t) {
-            const float* pixels[most_elements];
-            tiles_.outputs_of<const float>(tile + t, dy + first, zeros, pixels);
-            tiles_.tile.cotangent(pixels, channels, d + t * d_.row, d_.plane);
-          }
-        });
-        add_products(d, v, channels, count, tile == 0, sums);
-      }
-      const int64_t taps = tiles_.tile.taps * tiles_.tile.taps;
-      parallel_for(channels, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t o = begin; o < end; ++o) {
-          tiles_.tile.weight_gradient(sums + o * sums_.row, sums_.plane, inputs_, dw + (first + o) * taps * inputs_,
-                                      inputs_);
         }
       });
     }
   }
 
  private:
-  int64_t zeros() const { return sums_.size + v_.size + d_.size; }
-
-  void add_products(const float* d, const float* v, int64_t channels, int64_t count, bool first, float* sums) const {
-    parallel_for(tiles_.elements(), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        for (int64_t c = 0; c < inputs_; c += tiles_.tile.panel) {
-          for (int64_t o = 0; o < channels; o += tiles_.tile.factors) {
-            tiles_.tile.add_products(d + i * d_.plane + o, d_.row, v + i * v_.plane + c, v_.row, count, first,
+  // Over all tiles, of some channels. `again`: v was last used for the same.
+  void sum(const float* x, const float* dy, int64_t inputs, int64_t outputs, bool again, const float* zeros, float* v,
+           float* d, float* sums) const {
+    for (int64_t tile = 0; tile < tiles_.count(); tile += tiles_at_once_) {
+      const int64_t count = std::min(tiles_at_once_, tiles_.count() - tile);
+      if (!again || count < tiles_.count()) {
+        tiles_.for_inputs(tile, count, x, inputs, zeros, [&](int64_t t, const float** pixels) {
+          tiles_.tile.input(pixels, inputs, v + t * v_.row, v_.plane);
+        });
+      }
+      for (int64_t t = 0; t < count; ++t) {
+        const float* pixels[most_elements];
+        tiles_.outputs_of<const float>(tile + t, dy, zeros, pixels);
+        tiles_.tile.cotangent(pixels, outputs, d + t * d_.row, d_.plane);
+      }
+      for (int64_t i = 0; i < tiles_.elements(); ++i) {
+        for (int64_t c = 0; c < inputs; c += tiles_.tile.panel) {
+          for (int64_t o = 0; o < outputs; o += tiles_.tile.factors) {
+            tiles_.tile.add_products(d + i * d_.plane + o, d_.row, v + i * v_.plane + c, v_.row, count, tile == 0,
                                      sums + i * sums_.plane + o * sums_.row + c, sums_.row);
           }
         }
       }
-    });
+    }
   }
 
   Tiles tiles_;
   int64_t inputs_;
   int64_t channels_;  // output channels of a block
   int64_t tiles_at_once_;
+  Rectangles parts_;
   Planes sums_, v_, d_;
+  int64_t threads_;  // where their part of the workspace begins
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace fer {
 namespace {
 
 constexpr int64_t grain = 1 << 14;
-constexpr int64_t piece = 256;  // elements that are asked for before they are updated
+constexpr int64_t piece_size = 512;  // elements that are updated before they are stored
 constexpr std::string_view names[] = {"sgd", "adam", "adamw", "nadam", "radam", "rmsprop"};
 
 // Calls rule(p, g, m, v) for every element of every tensor; m or v are dummies where not kept.
@@ -27,19 +27,22 @@ void for_each_element(std::span<const int64_t> offsets, const OptimizerTensors& 
       const T* g = static_cast<const T*>(tensors.gradients[tensor].data) + from;
       T* m = first ? static_cast<T*>(tensors.first_moments[tensor].data) + from : nullptr;
       T* v = second ? static_cast<T*>(tensors.second_moments[tensor].data) + from : nullptr;
-      for (int64_t first_of_piece = 0; first_of_piece < count; first_of_piece += piece) {
-        // The step's other threads have read the parameters: asked for one by one, each would be waited for.
-        prefetch_for_write(p + first_of_piece + piece, std::min(piece, count - first_of_piece - piece));
+      for (int64_t piece = 0; piece < count; piece += piece_size) {
+        const int64_t length = std::min(piece_size, count - piece);
+        alignas(32) T updated[piece_size];
 #pragma omp simd
-        for (int64_t i = first_of_piece; i < std::min(count, first_of_piece + piece); ++i) {
+        for (int64_t i = 0; i < length; ++i) {
           T no_moment = 0;
-          T& m_i = first ? m[i] : no_moment;
-          T& v_i = second ? v[i] : no_moment;
-          rule(p[i], g[i], m_i, v_i);
+          T& m_i = first ? m[piece + i] : no_moment;
+          T& v_i = second ? v[piece + i] : no_moment;
+          updated[i] = p[piece + i];
+          rule(updated[i], g[piece + i], m_i, v_i);
         }
+        stream(updated, length, p + piece);  // every thread has read the parameters
       }
       begin += count;
     }
+    finish_streaming();
   });
 }
 

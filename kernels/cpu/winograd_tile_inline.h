@@ -17,6 +17,7 @@ struct WinogradLanes<8> {
   using Vector = __m256;
   static Vector load(const float* from) { return _mm256_loadu_ps(from); }
   static void store(float* to, Vector value) { _mm256_storeu_ps(to, value); }
+  static void stream(float* to, Vector value) { store(to, value); }  // only whole lines are worth it
   static Vector fill(float value) { return _mm256_set1_ps(value); }
   // A NaN stays one.
   static Vector clamp(Vector value, float low, float high) {
@@ -30,6 +31,7 @@ struct WinogradLanes<16> {
   using Vector = __m512;
   static Vector load(const float* from) { return _mm512_loadu_ps(from); }
   static void store(float* to, Vector value) { _mm512_storeu_ps(to, value); }
+  static void stream(float* to, Vector value) { _mm512_stream_ps(to, value); }  // past the caches; `to` begins a line
   static Vector fill(float value) { return _mm512_set1_ps(value); }
   static Vector clamp(Vector value, float low, float high) {
     return _mm512_min_ps(fill(high), _mm512_max_ps(fill(low), value));
@@ -88,9 +90,10 @@ struct WinogradFunctions {
       for (int64_t o = 0; o < panel; o += lanes) {
         transform_rows_and_columns<V, taps, points>(
             Transform::template weights<V>, [&](int i, int j) { return L::load(&g[i * taps + j][c][o]); },
-            [&](int i, int j, V value) { L::store(u + (i * points + j) * plane + c * panel + o, value); });
+            [&](int i, int j, V value) { L::stream(u + (i * points + j) * plane + c * panel + o, value); });
       }
     }
+    _mm_sfence();
   }
 
   static void output(const float* m, int64_t plane, int64_t channels, const WinogradResult& result,
