@@ -15,6 +15,8 @@ namespace {
 constexpr double least_worth = 5;
 // Memory that no time is spent to save.
 constexpr int64_t small_bytes = int64_t{256} << 20;
+// The share of memory that a workspace may cost which nothing else lies in.
+constexpr double most_for_workspace = 0.03;
 
 }  // namespace
 
@@ -107,6 +109,17 @@ class Planner {
   }
 
   void place() {
+    place(options_.share && plan_.device_ == Device::cpu);
+    const double excess = static_cast<double>(plan_.peak_bytes_ - plan_.lower_bound_bytes_);
+    if (is_above_limit() || excess > most_for_workspace * static_cast<double>(plan_.lower_bound_bytes_)) {
+      place(false);
+    }
+  }
+
+  // `one_workspace`: all nodes work in the same bytes. Threads find there, in their caches, what they left, and what
+  // all of them read there does not lie in the way of results: a core that stores where others have read waits for
+  // them.
+  void place(bool one_workspace) {
     const int64_t fence = options_.guard ? guard_bytes : 0;
     const int end = static_cast<int>(plan_.nodes_.size());
     const Lifetimes lifetimes(plan_.nodes_, program_.values, plan_.outputs_, options_.in_place && options_.share);
@@ -123,16 +136,29 @@ class Planner {
         add_piece(value, storage.bytes, storage.first, storage.last, options_.share);
       }
     }
+    const size_t values = pieces.size();
+    int64_t most = 0;
     for (int i = 0; i < end; ++i) {
       const int64_t bytes = plan_.nodes_[static_cast<size_t>(i)].kernel.workspace_bytes;
       if (bytes > 0) {
         add_piece(-1 - i, bytes, i, i, !options_.guard);
+        most = std::max(most, bytes);
       }
     }
-    plan_.peak_bytes_ = place_pieces(pieces);
     plan_.lower_bound_bytes_ = largest_live_sum(pieces);
+    if (one_workspace) {
+      pieces.resize(values);
+      add_piece(0, most, before_first_node, end, true);
+    }
+    plan_.peak_bytes_ = place_pieces(pieces);
 
     std::vector<int64_t> offsets(program_.values.size());
+    if (one_workspace) {
+      for (PlannedNode& node : plan_.nodes_) {
+        node.workspace_offset = pieces.back().offset;
+      }
+      pieces.pop_back();
+    }
     for (size_t p = 0; p < pieces.size(); ++p) {
       const int64_t offset = pieces[p].offset + fence;
       if (owners[p] < 0) {

@@ -115,13 +115,14 @@ void check_same_bits(const WinogradTile& one, const WinogradTile& other) {
     // u is kept as [elements][channels][channels] here: panels are of different widths.
     std::vector<float> u(elements * channels * channels), m(tiles * channels);
     for (int64_t o = 0; o < channels; o += tile.panel) {
-      std::vector<float> panel(elements * channels * tile.panel);
-      tile.weights({w.data() + o * taps * channels, taps * channels, 1, channels}, panel.data(), channels * tile.panel);
+      const Block memory(aligned_bytes<float>(elements * channels * tile.panel));
+      float* const panel = reinterpret_cast<float*>(memory.data());
+      tile.weights({w.data() + o * taps * channels, taps * channels, 1, channels}, panel, channels * tile.panel);
       for (int64_t i = 0; i < elements * channels; ++i) {
-        std::copy_n(panel.data() + i * tile.panel, tile.panel, u.data() + i * channels + o);
+        std::copy_n(panel + i * tile.panel, tile.panel, u.data() + i * channels + o);
       }
       // Any numbers will do as tiles.
-      tile.multiply(w.data(), channels, tiles, panel.data(), channels, m.data() + o, channels);
+      tile.multiply(w.data(), channels, tiles, panel, channels, m.data() + o, channels);
     }
     for (int64_t row = 0; row < channels; row += tile.factors) {
       for (int64_t c = 0; c < channels; c += tile.panel) {

@@ -15,7 +15,9 @@ namespace {
 constexpr int64_t most_elements = 36;                    // of a tile
 constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
 constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
-constexpr int64_t most_sum_tile_bytes = int64_t{2} << 20;
+constexpr int64_t most_sum_tile_bytes = int64_t{5} << 18;
+// Of the workspace's beginning: the same bytes in every convolution, which their thread's cache still has.
+constexpr int64_t least_own_bytes = int64_t{1} << 20;
 
 // Matrices [rows][columns], one for each element of a transformed tile. Neighbouring rows and matrices start in
 // different sets of the cache.
@@ -128,8 +130,8 @@ int64_t channels_at_once(int64_t outputs, int64_t inputs, const Tiles& tiles) {
   return std::clamp<int64_t>(most_weight_bytes / bytes, 1, outputs / channels) * channels;
 }
 
-// y = A^T [(G g G^T) * (B^T x B)] A, in blocks of output channels, each in blocks of tiles. Workspace: the weights,
-// transformed [elements][channels / panel][inputs][panel]; a pixel of zeros; each thread's tiles and their products.
+// y = A^T [(G g G^T) * (B^T x B)] A, in blocks of output channels, each in blocks of tiles. Workspace: each thread's
+// tiles and their products; the weights, transformed [elements][channels / panel][inputs][panel]; a pixel of zeros.
 class Product {
  public:
   Product(const Tiles& tiles, const Weights& weights, const Conv2dEpilogue& epilogue)
@@ -146,17 +148,13 @@ class Product {
         u_(tiles.elements(), 1, weights.inputs * channels_),
         v_(tiles.elements(), tiles_at_once_, weights.inputs),
         m_(tiles.elements(), tiles_at_once_, channels_),
-        zeros_(u_.size),
-        threads_(zeros_ + aligned_bytes<float>(weights.inputs)) {}
+        threads_(std::clamp<int64_t>(tiles_.count() / winograd_tiles, 1, thread_count())) {}
 
-  int64_t workspace_bytes() const {
-    const int64_t threads = std::clamp<int64_t>(tiles_.count() / winograd_tiles, 1, thread_count());
-    return threads_ + (v_.size + m_.size) * threads;
-  }
+  int64_t workspace_bytes() const { return zeros() + aligned_bytes<float>(weights_.inputs); }
 
   void run(const float* x, const float* w, const float* bias, float* y, std::byte* workspace) const {
-    float* const u = reinterpret_cast<float*>(workspace);
-    float* const zeros = reinterpret_cast<float*>(workspace + zeros_);
+    float* const u = reinterpret_cast<float*>(workspace + shared());
+    float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, weights_.inputs, 0.0F);
     const ClampRange range = *clamp_range(epilogue_.activation);
     for (int64_t first = 0; first < weights_.outputs; first += channels_) {
@@ -164,7 +162,7 @@ class Product {
       const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high};
       transform_weights(w, first, channels, u);
       parallel_parts(tiles_.count(), winograd_tiles, [&](int64_t begin, int64_t end, int part) {
-        std::byte* const own = workspace + threads_ + part * (v_.size + m_.size);
+        std::byte* const own = workspace + part * own_bytes();
         float* const v = reinterpret_cast<float*>(own);
         float* const m = reinterpret_cast<float*>(own + v_.size);
         for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {
@@ -184,6 +182,10 @@ class Product {
   }
 
  private:
+  int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + m_.size); }
+  int64_t shared() const { return threads_ * own_bytes(); }
+  int64_t zeros() const { return shared() + u_.size; }
+
   void transform_weights(const float* w, int64_t first, int64_t channels, float* u) const {
     const int64_t panel = tiles_.tile.panel;
     const int64_t blocks = weights_.inputs / winograd_channels;
@@ -212,7 +214,7 @@ class Product {
   int64_t channels_;       // output channels of a block
   int64_t tiles_at_once_;  // of a thread
   Planes u_, v_, m_;
-  int64_t zeros_, threads_;  // where parts of the workspace begin
+  int64_t threads_;  // that have a part of the workspace
 };
 
 // How threads share out a matrix of sums: in so many rows and columns of rectangles. Each thread transforms all that
@@ -249,7 +251,7 @@ struct Rectangles {
 };
 
 // dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Each sum is made by one thread,
-// in one order. Workspace: the sums [elements][channels][inputs], a pixel of zeros, each thread's transformed x and dy.
+// in one order. Workspace: each thread's transformed x and dy, the sums [elements][channels][inputs], a pixel of zeros.
 class WeightGradient {
  public:
   explicit WeightGradient(const Tiles& tiles)
@@ -262,14 +264,13 @@ class WeightGradient {
         parts_(channels_, inputs_),
         sums_(tiles.elements(), channels_, inputs_),
         v_(tiles.elements(), tiles_at_once_, Rectangles::widest(inputs_, parts_.columns)),
-        d_(tiles.elements(), tiles_at_once_, Rectangles::widest(channels_, parts_.rows)),
-        threads_(sums_.size + aligned_bytes<float>(std::max(inputs_, tiles.to[3]))) {}
+        d_(tiles.elements(), tiles_at_once_, Rectangles::widest(channels_, parts_.rows)) {}
 
-  int64_t workspace_bytes() const { return threads_ + parts_.count() * (v_.size + d_.size); }
+  int64_t workspace_bytes() const { return zeros() + aligned_bytes<float>(std::max(inputs_, tiles_.to[3])); }
 
   void run(const float* x, const float* dy, float* dw, std::byte* workspace) const {
-    float* const sums = reinterpret_cast<float*>(workspace);
-    float* const zeros = reinterpret_cast<float*>(workspace + sums_.size);
+    float* const sums = reinterpret_cast<float*>(workspace + shared());
+    float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, std::max(inputs_, tiles_.to[3]), 0.0F);
     const int64_t taps = tiles_.tile.taps * tiles_.tile.taps;
     for (int64_t first = 0; first < tiles_.to[3]; first += channels_) {
@@ -282,7 +283,7 @@ class WeightGradient {
           const int64_t outputs = Rectangles::begin(channels, parts_.rows, row + 1) - o;
           const int64_t inputs = Rectangles::begin(inputs_, parts_.columns, column + 1) - c;
           float* const own_sums = sums + o * sums_.row + c;
-          std::byte* const own = workspace + threads_ + part * (v_.size + d_.size);
+          std::byte* const own = workspace + part * own_bytes();
           sum(x + c, dy + first + o, inputs, outputs, first > 0, zeros, reinterpret_cast<float*>(own),
               reinterpret_cast<float*>(own + v_.size), own_sums);
           for (int64_t i = 0; i < outputs; ++i) {
@@ -295,6 +296,10 @@ class WeightGradient {
   }
 
  private:
+  int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + d_.size); }
+  int64_t shared() const { return parts_.count() * own_bytes(); }
+  int64_t zeros() const { return shared() + sums_.size; }
+
   // Over all tiles, of some channels. `again`: v was last used for the same.
   void sum(const float* x, const float* dy, int64_t inputs, int64_t outputs, bool again, const float* zeros, float* v,
            float* d, float* sums) const {
@@ -327,7 +332,6 @@ class WeightGradient {
   int64_t tiles_at_once_;
   Rectangles parts_;
   Planes sums_, v_, d_;
-  int64_t threads_;  // where their part of the workspace begins
 };
 
 }  // namespace
