@@ -117,7 +117,8 @@ void check_same_bits(const WinogradTile& one, const WinogradTile& other) {
     for (int64_t o = 0; o < channels; o += tile.panel) {
       const Block memory(aligned_bytes<float>(elements * channels * tile.panel));
       float* const panel = reinterpret_cast<float*>(memory.data());
-      tile.weights({w.data() + o * taps * channels, taps * channels, 1, channels}, panel, channels * tile.panel);
+      tile.weights({w.data() + o * taps * channels, taps * channels, 1, channels}, o == 0, panel,
+                   channels * tile.panel);
       for (int64_t i = 0; i < elements * channels; ++i) {
         std::copy_n(panel + i * tile.panel, tile.panel, u.data() + i * channels + o);
       }

@@ -16,6 +16,10 @@ constexpr int64_t most_elements = 36;                    // of a tile
 constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
 constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
 constexpr int64_t most_sum_tile_bytes = int64_t{5} << 18;
+// Transformed tiles are few up to this size, and weights many from this size on.
+constexpr int64_t most_few_tile_bytes = int64_t{4} << 20;
+constexpr int64_t most_sum_bytes = int64_t{1} << 20;
+constexpr int64_t least_many_weight_bytes = int64_t{2} << 20;
 // Of the workspace's beginning: the same bytes in every convolution, which their thread's cache still has.
 constexpr int64_t least_own_bytes = int64_t{1} << 20;
 
@@ -130,75 +134,96 @@ int64_t channels_at_once(int64_t outputs, int64_t inputs, const Tiles& tiles) {
   return std::clamp<int64_t>(most_weight_bytes / bytes, 1, outputs / channels) * channels;
 }
 
-// y = A^T [(G g G^T) * (B^T x B)] A, in blocks of output channels, each in blocks of tiles. Workspace: each thread's
-// tiles and their products; the weights, transformed [elements][channels / panel][inputs][panel]; a pixel of zeros.
+// y = A^T [(G g G^T) * (B^T x B)] A, in blocks of output channels. Threads share out the tiles, each in blocks of
+// tiles; or, where there are so few that the weights are most of the work, the output channels: each thread then
+// transforms all tiles, and its own weights. Workspace: each thread's tiles and their products; the weights of a block,
+// of all threads or of each, transformed [elements][channels / panel][inputs][panel]; a pixel of zeros.
 class Product {
  public:
   Product(const Tiles& tiles, const Weights& weights, const Conv2dEpilogue& epilogue)
       : tiles_(tiles),
         weights_(weights),
         epilogue_(epilogue),
-        channels_(channels_at_once(weights.outputs, weights.inputs, tiles)),
-        tiles_at_once_(
-            std::clamp<int64_t>(most_tile_bytes /
-                                    ((weights.inputs + channels_) * tiles.elements() * int64_t{sizeof(float)}) /
-                                    winograd_tiles,
-                                1, (tiles.count() + winograd_tiles - 1) / winograd_tiles) *
-            winograd_tiles),
+        shares_tiles_(!has_few_tiles(tiles, weights)),
+        channels_(shares_tiles_ ? channels_at_once(weights.outputs, weights.inputs, tiles) : winograd_channels),
+        tiles_at_once_(shares_tiles_ ? std::clamp(most_tile_bytes / tile_bytes() / winograd_tiles * winograd_tiles,
+                                                  winograd_tiles, all_tiles())
+                                     : all_tiles()),
         u_(tiles.elements(), 1, weights.inputs * channels_),
         v_(tiles.elements(), tiles_at_once_, weights.inputs),
         m_(tiles.elements(), tiles_at_once_, channels_),
-        threads_(std::clamp<int64_t>(tiles_.count() / winograd_tiles, 1, thread_count())) {}
+        threads_(std::clamp<int64_t>(
+            shares_tiles_ ? tiles_.count() / winograd_tiles : weights.outputs / winograd_channels, 1, thread_count())) {
+  }
 
   int64_t workspace_bytes() const { return zeros() + aligned_bytes<float>(weights_.inputs); }
 
   void run(const float* x, const float* w, const float* bias, float* y, std::byte* workspace) const {
-    float* const u = reinterpret_cast<float*>(workspace + shared());
     float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, weights_.inputs, 0.0F);
-    const ClampRange range = *clamp_range(epilogue_.activation);
+    const auto v_of = [&](int part) { return reinterpret_cast<float*>(workspace + part * own_bytes()); };
+    const auto u_of = [&](int part) { return reinterpret_cast<float*>(workspace + own_weights() + part * u_.size); };
+    if (!shares_tiles_) {
+      parallel_parts(weights_.outputs / channels_, 1, [&](int64_t begin, int64_t end, int part) {
+        transform_tiles(x, 0, tiles_.count(), zeros, v_of(part));
+        for (int64_t first = begin * channels_; first < end * channels_; first += channels_) {
+          transform_weights(w, first, 0, weight_blocks(channels_), false, u_of(part));
+          multiply(v_of(part), u_of(part), bias, first, channels_, 0, tiles_.count(), y);
+        }
+      });
+      return;
+    }
     for (int64_t first = 0; first < weights_.outputs; first += channels_) {
       const int64_t channels = std::min(channels_, weights_.outputs - first);
-      const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high};
-      transform_weights(w, first, channels, u);
+      parallel_for(weight_blocks(channels), 1,
+                   [&](int64_t begin, int64_t end) { transform_weights(w, first, begin, end, true, u_of(0)); });
       parallel_parts(tiles_.count(), winograd_tiles, [&](int64_t begin, int64_t end, int part) {
-        std::byte* const own = workspace + part * own_bytes();
-        float* const v = reinterpret_cast<float*>(own);
-        float* const m = reinterpret_cast<float*>(own + v_.size);
         for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {
           const int64_t count = std::min(tiles_at_once_, end - tile);
-          tiles_.for_inputs(tile, count, x, weights_.inputs, zeros, [&](int64_t t, const float** pixels) {
-            tiles_.tile.input(pixels, weights_.inputs, v + t * v_.row, v_.plane);
-          });
-          multiply(v, u, channels, count, m);
-          for (int64_t t = 0; t < count; ++t) {
-            float* pixels[most_elements];
-            tiles_.outputs_of<float>(tile + t, y + first, nullptr, pixels);
-            tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels);
-          }
+          transform_tiles(x, tile, count, zeros, v_of(part));
+          multiply(v_of(part), u_of(0), bias, first, channels, tile, count, y);
         }
       });
     }
   }
 
  private:
-  int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + m_.size); }
-  int64_t shared() const { return threads_ * own_bytes(); }
-  int64_t zeros() const { return shared() + u_.size; }
+  static bool has_few_tiles(const Tiles& tiles, const Weights& weights) {
+    const int64_t element = tiles.elements() * weights.inputs * int64_t{sizeof(float)};
+    return element * tiles.count() <= most_few_tile_bytes && element * weights.outputs > least_many_weight_bytes &&
+           weights.outputs / winograd_channels >= thread_count();
+  }
 
-  void transform_weights(const float* w, int64_t first, int64_t channels, float* u) const {
-    const int64_t panel = tiles_.tile.panel;
-    const int64_t blocks = weights_.inputs / winograd_channels;
-    parallel_for(channels / panel * blocks, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const WinogradWeights from = weights_.at(w, first + i / blocks * panel, i % blocks * winograd_channels);
-        tiles_.tile.weights(from, u + i * winograd_channels * panel, u_.plane);
-      }
+  int64_t all_tiles() const { return round_up(tiles_.count(), winograd_tiles); }
+  int64_t tile_bytes() const { return (weights_.inputs + channels_) * tiles_.elements() * int64_t{sizeof(float)}; }
+  int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + m_.size); }
+  int64_t own_weights() const { return threads_ * own_bytes(); }
+  int64_t zeros() const { return own_weights() + (shares_tiles_ ? 1 : threads_) * u_.size; }
+  // Blocks that transform_weights works in, of so many output channels.
+  int64_t weight_blocks(int64_t channels) const {
+    return channels / tiles_.tile.panel * (weights_.inputs / winograd_channels);
+  }
+
+  // Blocks begin … end - 1 of the output channels from `first` on; `shared`: for all threads to read.
+  void transform_weights(const float* w, int64_t first, int64_t begin, int64_t end, bool shared, float* u) const {
+    const int64_t panel = tiles_.tile.panel, across = weights_.inputs / winograd_channels;
+    for (int64_t i = begin; i < end; ++i) {
+      const WinogradWeights from = weights_.at(w, first + i / across * panel, i % across * winograd_channels);
+      tiles_.tile.weights(from, shared, u + i * winograd_channels * panel, u_.plane);
+    }
+  }
+
+  void transform_tiles(const float* x, int64_t first, int64_t count, const float* zeros, float* v) const {
+    tiles_.for_inputs(first, count, x, weights_.inputs, zeros, [&](int64_t t, const float** pixels) {
+      tiles_.tile.input(pixels, weights_.inputs, v + t * v_.row, v_.plane);
     });
   }
 
-  // Rows of v past `count` hold whatever was there; nobody reads their products.
-  void multiply(const float* v, const float* u, int64_t channels, int64_t count, float* m) const {
+  // Output channels from `first` on of some tiles, by way of the place behind v. Rows of v past `count` hold whatever
+  // was there; nobody reads their products.
+  void multiply(float* v, const float* u, const float* bias, int64_t first, int64_t channels, int64_t tile,
+                int64_t count, float* y) const {
+    float* const m = v + v_.size / int64_t{sizeof(float)};
     const int64_t depth = weights_.inputs;
     for (int64_t i = 0; i < tiles_.elements(); ++i) {
       for (int64_t o = 0; o < channels; o += tiles_.tile.panel) {
@@ -206,11 +231,19 @@ class Product {
                              depth, m + i * m_.plane + o, m_.row);
       }
     }
+    const ClampRange range = *clamp_range(epilogue_.activation);
+    const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high};
+    for (int64_t t = 0; t < count; ++t) {
+      float* pixels[most_elements];
+      tiles_.outputs_of<float>(tile + t, y + first, nullptr, pixels);
+      tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels);
+    }
   }
 
   Tiles tiles_;
   Weights weights_;
   Conv2dEpilogue epilogue_;
+  bool shares_tiles_;
   int64_t channels_;       // output channels of a block
   int64_t tiles_at_once_;  // of a thread
   Planes u_, v_, m_;
@@ -257,10 +290,17 @@ class WeightGradient {
   explicit WeightGradient(const Tiles& tiles)
       : tiles_(tiles),
         inputs_(tiles.from[3]),
-        channels_(channels_at_once(tiles.to[3], inputs_, tiles)),
-        tiles_at_once_(std::clamp<int64_t>(
-            most_sum_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(float)}), 1,
-            tiles.count())),
+        few_tiles_(channel_bytes() * tiles.count() <= most_few_tile_bytes &&
+                   channel_bytes() * tiles.to[3] > most_weight_bytes),
+        channels_(few_tiles_ ? std::clamp<int64_t>(most_sum_bytes / channel_bytes() / winograd_channels, 1,
+                                                   tiles.to[3] / winograd_channels) *
+                                   winograd_channels
+                             : channels_at_once(tiles.to[3], inputs_, tiles)),
+        tiles_at_once_(
+            few_tiles_ ? tiles.count()
+                       : std::clamp<int64_t>(
+                             most_sum_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(float)}),
+                             1, tiles.count())),
         parts_(channels_, inputs_),
         sums_(tiles.elements(), channels_, inputs_),
         v_(tiles.elements(), tiles_at_once_, Rectangles::widest(inputs_, parts_.columns)),
@@ -296,6 +336,7 @@ class WeightGradient {
   }
 
  private:
+  int64_t channel_bytes() const { return tiles_.elements() * inputs_ * int64_t{sizeof(float)}; }
   int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + d_.size); }
   int64_t shared() const { return parts_.count() * own_bytes(); }
   int64_t zeros() const { return shared() + sums_.size; }
@@ -328,6 +369,7 @@ class WeightGradient {
 
   Tiles tiles_;
   int64_t inputs_;
+  bool few_tiles_;    // and many weights: all tiles are transformed at once, the sums stay in the cache
   int64_t channels_;  // output channels of a block
   int64_t tiles_at_once_;
   Rectangles parts_;

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/winograd.h"
 #include "kernels/cpu/winograd_tile.h"
 
@@ -68,7 +69,7 @@ struct WinogradFunctions {
     }
   }
 
-  static void weights(const WinogradWeights& weights, float* u, int64_t plane) {
+  static void weights(const WinogradWeights& weights, bool shared, float* u, int64_t plane) {
     alignas(64) float g[taps * taps][winograd_channels][panel];
     for (int64_t tap = 0; tap < taps * taps; ++tap) {
       const float* const from = weights.data + tap * weights.tap_stride;
@@ -79,9 +80,13 @@ struct WinogradFunctions {
           }
         }
       } else {
+        // The rows lie far apart: what the next call will want of them is asked for early.
         for (int64_t o = 0; o < panel; ++o) {
-          for (int64_t c = 0; c < winograd_channels; ++c) {
-            g[tap][c][o] = from[o * weights.output_stride + c];
+          prefetch(from + o * weights.output_stride + winograd_channels, winograd_channels);
+        }
+        for (int64_t o = 0; o < panel; o += 8) {
+          for (int64_t c = 0; c < winograd_channels; c += 8) {
+            transpose(from + o * weights.output_stride + c, weights.output_stride, &g[tap][c][o], panel);
           }
         }
       }
@@ -90,10 +95,39 @@ struct WinogradFunctions {
       for (int64_t o = 0; o < panel; o += lanes) {
         transform_rows_and_columns<V, taps, points>(
             Transform::template weights<V>, [&](int i, int j) { return L::load(&g[i * taps + j][c][o]); },
-            [&](int i, int j, V value) { L::stream(u + (i * points + j) * plane + c * panel + o, value); });
+            [&](int i, int j, V value) {
+              float* const to = u + (i * points + j) * plane + c * panel + o;
+              shared ? L::stream(to, value) : L::store(to, value);
+            });
       }
     }
     _mm_sfence();
+  }
+
+  // Eight rows of eight floats become columns.
+  static void transpose(const float* from, int64_t from_row, float* to, int64_t to_row) {
+    __m256 a[8], b[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      a[i] = _mm256_loadu_ps(from + i * from_row);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+      b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+      b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+      a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44);
+      a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xEE);
+      a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44);
+      a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xEE);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      _mm256_storeu_ps(to + i * to_row, _mm256_permute2f128_ps(a[i], a[i + 4], 0x20));
+      _mm256_storeu_ps(to + (i + 4) * to_row, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
+    }
   }
 
   static void output(const float* m, int64_t plane, int64_t channels, const WinogradResult& result,
