@@ -28,12 +28,16 @@ Device BenchOptions::apply() {
 }
 
 nlohmann::json BenchOptions::result_of(const char* part, Device device) const {
+  // After the measurement, which it is to explain.
+  const bool has_distance = device == Device::cpu && thread_count() > 1;
+  const nlohmann::json latency = has_distance ? nlohmann::json(measure_core_latency()) : nlohmann::json();
   return {{"bench", part},
           {"repeats", repeats},
           {"warm_up", warm_up},
           {"device", std::string(name_of(device))},
           {"precision", step.precision},
           {"threads", thread_count()},
+          {"core_latency_ns", latency},
           {"seed", options.seed},
           {"machine", machine_description()}};
 }

@@ -161,6 +161,9 @@ struct BenchStep : BenchOptions {
                 100 * number("flop_rate_fraction_of_peak"), number("peak_flops_per_s") / 1e9);
     std::printf("memory: planned peak %s, peak resident %s\n", format_bytes(number("planned_peak_bytes")).c_str(),
                 format_bytes(number("peak_rss_bytes")).c_str());
+    if (r["core_latency_ns"].is_number()) {
+      std::printf("from core to core: %.0f ns\n", number("core_latency_ns"));
+    }
     for (const char* who : {"host", "device"}) {
       const std::string key = std::string(who) + "_joules_per_step";
       if (r.contains(key) && r[key].is_number()) {
