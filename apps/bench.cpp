@@ -42,6 +42,17 @@ nlohmann::json BenchOptions::result_of(const char* part, Device device) const {
           {"machine", machine_description()}};
 }
 
+void print_layers(const nlohmann::json& layers) {
+  std::printf("%-28s %-30s %10s %10s %10s %8s %8s\n", "scope", "operation", "ms", "GFLOP/s", "GB/s", "of peak",
+              "of GB/s");
+  for (const auto& layer : layers) {
+    std::printf("%-28s %-30s %10.3f %10.1f %10.1f %7.0f%% %7.0f%%\n", layer["scope"].get<std::string>().c_str(),
+                layer["operation"].get<std::string>().c_str(), layer["ms"].get<double>(), layer.value("gflops", 0.0),
+                layer.value("gbs", 0.0), 100 * layer.value("fraction_of_peak", 0.0),
+                100 * layer.value("fraction_of_bandwidth", 0.0));
+  }
+}
+
 void add_bench_command(CLI::App& program) {
   CLI::App* group = program.add_subcommand("bench", "measure what things cost");
   group->require_subcommand(1);

@@ -27,6 +27,9 @@ struct BenchOptions {
   nlohmann::json result_of(const char* part, Device device) const;
 };
 
+// A line for each of what layers_json() makes, on standard output.
+void print_layers(const nlohmann::json& layers);
+
 // Seconds of each repeat of run(), after `warm_up` that are not counted.
 template <class Run>
 std::vector<double> time_repeats(int64_t warm_up, int64_t repeats, Run run) {

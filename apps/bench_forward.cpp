@@ -11,6 +11,8 @@ namespace {
 
 // From u8 images to probabilities, by the very classifier of fer eval and fer predict.
 struct BenchForward : BenchOptions {
+  bool layers = false;
+
   void run() {
     const Device device = apply();
     const Precision precision = parse_precision(step.precision);
@@ -27,7 +29,12 @@ struct BenchForward : BenchOptions {
     }
     Classifier classifier(network, image, DType::u8, options.batch);
     step.announce(device);
-    const std::vector<double> times = time_repeats(warm_up, repeats, [&] { classifier.probabilities(images); });
+    std::vector<double> of_nodes;
+    std::vector<std::vector<double>> of_passes;
+    const std::vector<double> times = time_repeats(warm_up, repeats, [&] {
+      classifier.probabilities(images, layers ? &of_nodes : nullptr);
+      of_passes.push_back(of_nodes);
+    });
     const Spread typical = spread_of(times);
     // Before the machine is measured: its buffers are not the network's.
     const int64_t resident = peak_resident_bytes();
@@ -48,10 +55,21 @@ struct BenchForward : BenchOptions {
                    {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
                    {"peak_rss_bytes", resident}});
     put(result, "median_ms", scaled(typical, 1e3));
+    if (layers) {
+      NodeTimes nodes;
+      for (size_t pass = 0; pass < times.size(); ++pass) {
+        nodes.add(of_passes[pass + static_cast<size_t>(warm_up)], times[pass]);
+      }
+      result["layers"] = layers_json(plan, limits, &nodes);
+      result["layers_share_of_pass"] = nodes.share_of_whole();
+    }
     json ? static_cast<void>(std::cout << result.dump(1) << "\n") : print(result);
   }
 
   static void print(const nlohmann::json& r) {
+    if (r.contains("layers")) {
+      print_layers(r["layers"]);
+    }
     const auto number = [&](const char* key) { return r[key].get<double>(); };
     std::printf("%s, batch %ld, %ld threads: median %.1f ms (%.1f to %.1f) a forward pass, %.1f images/s\n",
                 r["model"].get<std::string>().c_str(), r["batch"].get<int64_t>(), r["threads"].get<int64_t>(),
@@ -71,6 +89,7 @@ void add_bench_forward_command(CLI::App& bench) {
   static BenchForward forward;
   command->add_option("--model", forward.options.model, "the network (see fer models)")->capture_default_str();
   forward.add_to(*command, "passes");
+  command->add_flag("--layers", forward.layers, "every operation too: time, rates, memory");
   command->callback([] { forward.run(); });
 }
 

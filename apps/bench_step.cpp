@@ -141,14 +141,7 @@ struct BenchStep : BenchOptions {
 
   static void print(const nlohmann::json& r) {
     if (r.contains("layers")) {
-      std::printf("%-28s %-30s %10s %10s %10s %8s %8s\n", "scope", "operation", "ms", "GFLOP/s", "GB/s", "of peak",
-                  "of GB/s");
-      for (const auto& layer : r["layers"]) {
-        std::printf("%-28s %-30s %10.3f %10.1f %10.1f %7.0f%% %7.0f%%\n", layer["scope"].get<std::string>().c_str(),
-                    layer["operation"].get<std::string>().c_str(), layer["ms"].get<double>(),
-                    layer.value("gflops", 0.0), layer.value("gbs", 0.0), 100 * layer.value("fraction_of_peak", 0.0),
-                    100 * layer.value("fraction_of_bandwidth", 0.0));
-      }
+      print_layers(r["layers"]);
     }
     const auto number = [&](const char* key) { return r[key].get<double>(); };
     std::printf("%s, batch %ld, %ld threads: median %.1f ms (%.1f to %.1f) a step, %.1f images/s\n",

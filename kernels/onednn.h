@@ -66,18 +66,26 @@ struct MatrixShape {
   bool a_transposed = false, b_transposed = false, bias = false;
   Conv2dEpilogue epilogue = {};
 };
+// Threads share out the rows of long matrices, the same ones that they have in the other operations on images: what a
+// thread reads is then mostly what it wrote, and no other thread reads it. Of a product of two long matrices (a
+// transposed) each thread sums its own rows' share.
 class MatrixProduct {
  public:
   explicit MatrixProduct(const MatrixShape& shape);
 
-  int64_t scratchpad_bytes() const { return scratchpad_bytes_; }
+  int64_t workspace_bytes() const { return (scratchpad_bytes_ + sum_bytes_) * static_cast<int64_t>(calls_.size()); }
   // `bias` is ignored unless the shape has one.
-  void run(const float* a, const float* b, const float* bias, float* c, void* scratchpad);
+  void run(const float* a, const float* b, const float* bias, float* c, void* workspace);
 
  private:
-  Call call_;
-  bool bias_;
-  int64_t scratchpad_bytes_ = 0;
+  int64_t rows() const { return shape_.a_transposed ? shape_.k : shape_.m; }
+  int64_t first_row(size_t part) const {
+    return rows() * static_cast<int64_t>(part) / static_cast<int64_t>(calls_.size());
+  }
+
+  MatrixShape shape_;
+  std::vector<Call> calls_;                       // one of each part of the rows
+  int64_t scratchpad_bytes_ = 0, sum_bytes_ = 0;  // of each
 };
 
 // Bytes of a layout, rounded up so that what follows it in workspace is aligned.

@@ -21,13 +21,14 @@ Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t
                                          network.variables, network.arena);
 }
 
-std::vector<float> Classifier::probabilities(const Tensor& images) {
+std::vector<float> Classifier::probabilities(const Tensor& images, std::vector<double>* seconds) {
   std::vector<int32_t> all(static_cast<size_t>(images.shape()[0]));
   std::iota(all.begin(), all.end(), 0);
-  return probabilities(images, all);
+  return probabilities(images, all, seconds);
 }
 
-std::vector<float> Classifier::probabilities(const Tensor& images, const std::vector<int32_t>& indices) {
+std::vector<float> Classifier::probabilities(const Tensor& images, const std::vector<int32_t>& indices,
+                                             std::vector<double>* seconds) {
   if (images.dtype() != dtype_ || images.shape().with(0, batch_) != input_.shape()) {
     fail("classifier: made for ", dtype_, image_, " images, was given ", images.dtype(), images.shape());
   }
@@ -43,7 +44,7 @@ std::vector<float> Classifier::probabilities(const Tensor& images, const std::ve
                   static_cast<const std::byte*>(images.view().data) + static_cast<size_t>(row) * image_bytes,
                   image_bytes);
     }
-    executor_->feed(input_, staged.view()).run({});
+    executor_->feed(input_, staged.view()).run({}, seconds);
     const float* probabilities = executor_->read(output_).as<const float>().data;
     std::copy(probabilities, probabilities + taken * classes_, result.begin() + begin * classes_);
   }

@@ -27,9 +27,11 @@ class Classifier {
   // `image` is [H,W,C]; `dtype` u8 or f32 (pixels in [0,1]).
   Classifier(const Network& network, Shape image, DType dtype, int64_t batch);
 
-  // Softmax probabilities [n, classes] of n images [n,H,W,C], or of the rows `indices` of them.
-  std::vector<float> probabilities(const Tensor& images);
-  std::vector<float> probabilities(const Tensor& images, const std::vector<int32_t>& indices);
+  // Softmax probabilities [n, classes] of n images [n,H,W,C], or of the rows `indices` of them. `seconds`, when given,
+  // receives what Executor::run says of the last batch.
+  std::vector<float> probabilities(const Tensor& images, std::vector<double>* seconds = nullptr);
+  std::vector<float> probabilities(const Tensor& images, const std::vector<int32_t>& indices,
+                                   std::vector<double>* seconds = nullptr);
 
   const Plan& plan() const { return executor_->plan(); }
 

@@ -950,9 +950,17 @@ TEST_CASE("program: plan prices the step that bench runs, and the process stays 
 TEST_CASE("program: bench forward measures the network that eval runs") {
   const Words tiny_network = {"bench", "forward", "--model", "cnn_1block", "--size", "8", "--device", "cpu"};
   const nlohmann::json bench =
-      run_json(tiny_network + Words{"--batch", "64", "--threads", "1", "--repeats", "2", "--json"});
-  check_names(bench, {"model", "batch", "parameters", "median_ms", "min_ms", "max_ms", "repeats", "images_per_s",
-                      "flops", "flop_rate_fraction_of_peak", "planned_peak_bytes", "peak_rss_bytes", "threads"});
+      run_json(tiny_network + Words{"--batch", "64", "--threads", "1", "--repeats", "2", "--layers", "--json"});
+  check_names(bench,
+              {"model", "batch", "parameters", "median_ms", "min_ms", "max_ms", "repeats", "images_per_s", "flops",
+               "flop_rate_fraction_of_peak", "planned_peak_bytes", "peak_rss_bytes", "threads", "layers_share_of_pass"});
+  CHECK(bench.at("layers").size() > 5);
+  double layers_ms = 0;
+  for (const nlohmann::json& layer : bench.at("layers")) {
+    CHECK(layer.at("phase") == "forward");
+    layers_ms += layer.at("ms").get<double>();
+  }
+  CHECK(layers_ms <= bench.at("max_ms").get<double>());
   CHECK(bench.at("threads") == 1);
   CHECK(bench.at("min_ms").get<double>() > 0);
   CHECK(bench.at("min_ms") <= bench.at("median_ms"));

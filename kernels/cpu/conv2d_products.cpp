@@ -59,8 +59,7 @@ void unpack(const float* from, const Shape& packed, int64_t stride, View<float> 
 }  // namespace
 
 bool is_pointwise_product(const Conv2dParams& params, const Shape& w) {
-  constexpr int64_t many_weights = 1 << 17;
-  return w[1] == 1 && w[2] == 1 && params.padding == Padding{} && (params.stride > 1 || w.size() >= many_weights);
+  return w[1] == 1 && w[2] == 1 && params.padding == Padding{};
 }
 
 // Workspace of the three: the packed pixels (with a stride of 1 the images themselves serve), then the product's
@@ -77,7 +76,7 @@ PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, cons
             const float* const pixels = pack(x, packed, stride, workspace);
             product->run(pixels, w.data, b.data, y.data, workspace + packed_bytes);
           },
-          packed_bytes + product->scratchpad_bytes()};
+          packed_bytes + product->workspace_bytes()};
 }
 
 PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
@@ -92,7 +91,7 @@ PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& p
               unpack(pixels, packed, stride, dx);
             }
           },
-          packed_bytes + product->scratchpad_bytes()};
+          packed_bytes + product->workspace_bytes()};
 }
 
 namespace {
@@ -110,7 +109,7 @@ PreparedConv2dBackwardWeight weight_product(const Shape& dy, const Shape& dw, bo
               channel_sum<float>(dy, db, workspace + row_bytes);
             }
           },
-          row_bytes + std::max(product->scratchpad_bytes(), sum_bytes)};
+          row_bytes + std::max(product->workspace_bytes(), sum_bytes)};
 }
 
 }  // namespace
@@ -178,7 +177,7 @@ PreparedConv2dBackwardData prepare_few_channels_backward_data(const Conv2dParams
               });
             }
           },
-          window_bytes + product->scratchpad_bytes()};
+          window_bytes + product->workspace_bytes()};
 }
 
 }  // namespace fer

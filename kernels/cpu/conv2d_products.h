@@ -5,8 +5,7 @@
 
 namespace fer {
 
-// 1x1 without padding, with a stride (the pixels it reads are packed together first) or with so many weights that
-// bringing them into oneDNN's order costs more than it gains: the small maps at the end of a residual network.
+// 1x1 without padding. Where it has a stride, the pixels it reads are packed together first.
 bool is_pointwise_product(const Conv2dParams& params, const Shape& w);
 
 PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, const Shape& x, const Shape& w,

@@ -12,7 +12,7 @@ PreparedLinearForward prepare_linear_forward(int64_t rows, int64_t in, int64_t o
       onednn::MatrixShape{.m = rows, .k = in, .n = out, .b_transposed = true, .bias = bias});
   return {[product](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                     std::byte* workspace) { product->run(x.data, w.data, b.data, y.data, workspace); },
-          product->scratchpad_bytes()};
+          product->workspace_bytes()};
 }
 
 PreparedLinearBackwardData prepare_linear_backward_data(int64_t rows, int64_t in, int64_t out) {
@@ -20,7 +20,7 @@ PreparedLinearBackwardData prepare_linear_backward_data(int64_t rows, int64_t in
   return {[product](View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace) {
             product->run(dy.data, w.data, nullptr, dx.data, workspace);
           },
-          product->scratchpad_bytes()};
+          product->workspace_bytes()};
 }
 
 PreparedLinearBackwardWeight prepare_linear_backward_weight(int64_t rows, int64_t in, int64_t out) {
@@ -29,7 +29,7 @@ PreparedLinearBackwardWeight prepare_linear_backward_weight(int64_t rows, int64_
   return {[product](View<const float> x, View<const float> dy, View<float> dw, std::byte* workspace) {
             product->run(dy.data, x.data, nullptr, dw.data, workspace);
           },
-          product->scratchpad_bytes()};
+          product->workspace_bytes()};
 }
 
 }  // namespace fer

@@ -1,5 +1,9 @@
 #include "kernels/onednn.h"
 
+#include <algorithm>
+
+#include "tensor/parallel.h"
+
 namespace fer::onednn {
 
 namespace {
@@ -87,29 +91,69 @@ Reorder::Reorder(const memory::desc& from, const memory::desc& to) : empty_(from
   }
 }
 
-MatrixProduct::MatrixProduct(const MatrixShape& shape) : bias_(shape.bias) {
-  const memory::desc a = matrix(shape.m, shape.k, shape.a_transposed);
-  const memory::desc b = matrix(shape.k, shape.n, shape.b_transposed);
-  const memory::desc c = matrix(shape.m, shape.n, false);
+MatrixProduct::MatrixProduct(const MatrixShape& shape) : shape_(shape) {
+  // Of a part: each sums a whole c, or brings all of b into the order it reads.
+  const int64_t least_rows = shape.a_transposed ? std::max(shape.m, shape.n) : 256;
+  calls_.resize(static_cast<size_t>(std::clamp<int64_t>(rows() / least_rows, 1, thread_count())));
   const memory::desc bias({1, shape.n}, memory::data_type::f32, memory::format_tag::ab);
-  const dnnl::matmul::desc product = bias_ ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-  const dnnl::matmul::primitive_desc description(product, caller_scratchpad(shape.epilogue), cpu());
-  std::vector<std::pair<int, memory::desc>> arguments{{DNNL_ARG_SRC, a},
-                                                      {DNNL_ARG_WEIGHTS, b},
-                                                      {DNNL_ARG_DST, c},
-                                                      {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}};
-  if (bias_) {
-    arguments.push_back({DNNL_ARG_BIAS, bias});
+  for (size_t part = 0; part < calls_.size(); ++part) {
+    const int64_t rows = first_row(part + 1) - first_row(part);
+    const memory::desc a = shape.a_transposed ? matrix(shape.m, rows, true) : matrix(rows, shape.k, false);
+    const memory::desc b = matrix(shape.a_transposed ? rows : shape.k, shape.n, shape.b_transposed);
+    const memory::desc c = matrix(shape.a_transposed ? shape.m : rows, shape.n, false);
+    const dnnl::matmul::desc product = shape.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
+    const dnnl::matmul::primitive_desc description(product, caller_scratchpad(shape.epilogue), cpu());
+    std::vector<std::pair<int, memory::desc>> arguments{{DNNL_ARG_SRC, a},
+                                                        {DNNL_ARG_WEIGHTS, b},
+                                                        {DNNL_ARG_DST, c},
+                                                        {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}};
+    if (shape.bias) {
+      arguments.emplace_back(DNNL_ARG_BIAS, bias);
+    }
+    calls_[part] = Call(dnnl::matmul(description), arguments);
+    scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned_bytes(description.scratchpad_desc()));
   }
-  call_ = Call(dnnl::matmul(description), arguments);
-  scratchpad_bytes_ = aligned_bytes(description.scratchpad_desc());
+  if (shape.a_transposed && calls_.size() > 1) {
+    sum_bytes_ = aligned_bytes(matrix(shape.m, shape.n, false));
+  }
 }
 
-void MatrixProduct::run(const float* a, const float* b, const float* bias, float* c, void* scratchpad) {
-  if (bias_) {
-    call_.run({a, b, c, scratchpad, bias});
-  } else {
-    call_.run({a, b, c, scratchpad});
+void MatrixProduct::run(const float* a, const float* b, const float* bias, float* c, void* workspace) {
+  const auto own = [&](size_t part) {
+    return static_cast<std::byte*>(workspace) + static_cast<int64_t>(part) * (scratchpad_bytes_ + sum_bytes_);
+  };
+  const auto sums = [&](size_t part) {
+    return part == 0 ? c : reinterpret_cast<float*>(own(part) + scratchpad_bytes_);
+  };
+  const auto run_part = [&](size_t part) {
+    const int64_t row = first_row(part);
+    if (shape_.a_transposed) {
+      calls_[part].run({a + row * shape_.m, b + row * shape_.n, sums(part), own(part)});
+    } else if (shape_.bias) {
+      calls_[part].run({a + row * shape_.k, b, c + row * shape_.n, own(part), bias});
+    } else {
+      calls_[part].run({a + row * shape_.k, b, c + row * shape_.n, own(part)});
+    }
+  };
+  if (calls_.size() == 1) {  // shared out by oneDNN
+    run_part(0);
+    return;
+  }
+  // Inside such a loop a call runs on the thread that makes it.
+  parallel_for(static_cast<int64_t>(calls_.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      run_part(static_cast<size_t>(part));
+    }
+  });
+  if (sum_bytes_ > 0) {
+    parallel_for(shape_.m * shape_.n, 1 << 14, [&](int64_t begin, int64_t end) {
+      for (size_t part = 1; part < calls_.size(); ++part) {
+        const float* const more = sums(part);
+        for (int64_t i = begin; i < end; ++i) {
+          c[i] += more[i];
+        }
+      }
+    });
   }
 }
 

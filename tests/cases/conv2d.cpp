@@ -40,7 +40,9 @@ static const AddCases added = [] {
       {"1x1_s2_even", {2, 4, 4, 6}, {5, 1, 1, 6}, 2, {}, true},
       {"1x1_127_to_2", {1, 2, 3, 127}, {2, 1, 1, 127}, 1, {}, true},
       {"1x1_2_to_129", {1, 2, 3, 2}, {129, 1, 1, 2}, 1, {}, true},
-      {"1x1_many_weights", {1, 1, 2, 512}, {256, 1, 1, 512}, 1, {}, true},  // the product path
+      {"1x1_many_weights", {1, 1, 2, 512}, {256, 1, 1, 512}, 1, {}, true},
+      {"1x1_rows_of_two_threads", {2, 17, 18, 5}, {7, 1, 1, 5}, 1, {}, true},
+      {"1x1_s2_rows_of_two_threads", {3, 29, 28, 6}, {5, 1, 1, 6}, 2, {}, false},
       {"1x1_128_to_3", {1, 2, 2, 128}, {3, 1, 1, 128}, 1, {}, false},
   };
   std::vector<Case> cases;
