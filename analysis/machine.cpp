@@ -1,10 +1,8 @@
 #include "analysis/machine.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
-#include <thread>
 #include <vector>
 
 #include "autograd/executor.h"
@@ -105,29 +103,6 @@ MachineLimits measure_gpu(Precision precision, int64_t side) {
     }
   }
   return limits;
-}
-
-double measure_core_latency() {
-  constexpr int handed = 20000, before = 10000, patience = 1 << 12;
-  alignas(64) std::atomic<int> next = 0;
-  Clock::time_point start;  // once both have settled on their cores
-  const auto hand = [&](int first) {
-    for (int number = first; number < handed; number += 2) {
-      if (number == before) {
-        start = Clock::now();
-      }
-      for (int tries = 0; next.load(std::memory_order_acquire) != number; ++tries) {
-        if (tries > patience) {  // the other one may be waiting for this very core
-          std::this_thread::yield();
-        }
-      }
-      next.store(number + 1, std::memory_order_release);
-    }
-  };
-  std::thread other(hand, 1);
-  hand(0);
-  other.join();
-  return 1e9 * seconds_since(start) / (handed - before);
 }
 
 MachineLimits measure_limits(Device device, Precision precision) {

@@ -20,10 +20,6 @@ MachineLimits measure_machine();
 // The same of the GPU, by a product of two matrices of `side` rows in `precision` and a copy of as many numbers.
 MachineLimits measure_gpu(Precision precision, int64_t side = 8192);
 
-// Nanoseconds until one thread sees what another wrote. Virtual machines move their processors between cores that share
-// a cache (some 30 ns) and cores that do not (some 150): steps then take up to a quarter longer.
-double measure_core_latency();
-
 // Of `device`; of the CPU for null.
 MachineLimits measure_limits(Device device, Precision precision);
 

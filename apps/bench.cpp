@@ -1,6 +1,7 @@
 #include "apps/bench.h"
 
 #include "analysis/machine.h"
+#include "tensor/cores.h"
 #include "tensor/parallel.h"
 
 namespace fer {

@@ -6,12 +6,22 @@
 #include <sstream>
 
 #include "autograd/lifetimes.h"
+#include "tensor/cores.h"
 
 namespace fer {
 
 namespace {
 
 constexpr int poison = 0xFF;  // as floats: NaN
+
+// Of results that are worth giving up the lines of before they are written; larger ones are in no cache by then.
+constexpr int64_t least_given_up = 1 << 16, most_given_up = 1 << 24;
+
+bool overlap(const AnyView& a, const AnyView& b) {
+  const auto* const a_first = static_cast<const std::byte*>(a.data);
+  const auto* const b_first = static_cast<const std::byte*>(b.data);
+  return a_first < b_first + b.bytes() && b_first < a_first + a.bytes();
+}
 
 }  // namespace
 
@@ -113,6 +123,16 @@ void Executor::resolve() {
     }
     for (int output : node.outputs) {
       calls_[i].outputs.push_back(views_[static_cast<size_t>(output)]);
+    }
+    calls_[i].given_up.clear();
+    for (int output : node.outputs) {
+      const AnyView& view = views_[static_cast<size_t>(output)];
+      const bool in_place = std::any_of(calls_[i].inputs.begin(), calls_[i].inputs.end(),
+                                        [&](const AnyView& input) { return overlap(input, view); });
+      if (plan_.values()[static_cast<size_t>(output)].offset >= 0 && !in_place && view.bytes() >= least_given_up &&
+          view.bytes() <= most_given_up) {
+        calls_[i].given_up.push_back(view);
+      }
     }
     if (node.kernel.table_bytes > 0) {
       make_table(node, i);
@@ -241,6 +261,7 @@ void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds, 
     }
   };
   mark(before_first_node, Queue::first);
+  const bool far = device_ == Device::cpu && !plan_.guarded() && cores_are_far();
   for (size_t i = 0; i < calls_.size(); ++i) {
     const PlannedNode& node = plan_.nodes()[i];
     if (!node.kernel.run) {
@@ -250,6 +271,11 @@ void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds, 
     const auto& run = queue == Queue::second ? node.run_beside : node.kernel.run;
     hold(i, queue);
     const auto start = now();
+    if (far) {
+      for (const AnyView& view : calls_[i].given_up) {
+        give_up_lines(view.data, view.bytes());
+      }
+    }
     run(step, calls_[i].inputs, calls_[i].outputs, arena_->data() + node.workspace_offset);
     mark(static_cast<int>(i), queue);
     if (seconds != nullptr) {

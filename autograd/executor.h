@@ -71,6 +71,7 @@ class Executor {
 
   struct Call {
     std::vector<AnyView> inputs, outputs;
+    std::vector<AnyView> given_up;  // outputs that lie on no input: see give_up_lines()
   };
   using DeviceMemory = std::shared_ptr<std::byte>;
 

@@ -73,7 +73,10 @@ class MatrixProduct {
  public:
   explicit MatrixProduct(const MatrixShape& shape);
 
-  int64_t workspace_bytes() const { return (scratchpad_bytes_ + sum_bytes_) * static_cast<int64_t>(calls_.size()); }
+  int64_t workspace_bytes() const {
+    const auto parts = static_cast<int64_t>(calls_.size());
+    return parts * scratchpad_bytes_ + (parts - 1) * sum_bytes_;
+  }
   // `bias` is ignored unless the shape has one.
   void run(const float* a, const float* b, const float* bias, float* c, void* workspace);
 
@@ -85,7 +88,7 @@ class MatrixProduct {
 
   MatrixShape shape_;
   std::vector<Call> calls_;                       // one of each part of the rows
-  int64_t scratchpad_bytes_ = 0, sum_bytes_ = 0;  // of each
+  int64_t scratchpad_bytes_ = 0, sum_bytes_ = 0;  // of each; the first one's sums are c
 };
 
 // Bytes of a layout, rounded up so that what follows it in workspace is aligned.
