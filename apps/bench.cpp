@@ -1,6 +1,7 @@
 #include "apps/bench.h"
 
-#include "analysis/machine.h"
+#include <cmath>
+
 #include "tensor/cores.h"
 #include "tensor/parallel.h"
 
@@ -30,8 +31,8 @@ Device BenchOptions::apply() {
 
 nlohmann::json BenchOptions::result_of(const char* part, Device device) const {
   // After the measurement, which it is to explain.
-  const bool has_distance = device == Device::cpu && thread_count() > 1;
-  const nlohmann::json latency = has_distance ? nlohmann::json(measure_core_latency()) : nlohmann::json();
+  const double ns = device == Device::cpu ? measure_core_latency() : 0;
+  const nlohmann::json latency = ns > 0 && std::isfinite(ns) ? nlohmann::json(ns) : nlohmann::json();
   return {{"bench", part},
           {"repeats", repeats},
           {"warm_up", warm_up},

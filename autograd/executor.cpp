@@ -118,15 +118,13 @@ void Executor::resolve() {
     const PlannedNode& node = plan_.nodes()[i];
     calls_[i].inputs.clear();
     calls_[i].outputs.clear();
+    calls_[i].given_up.clear();
     for (int input : node.inputs) {
       calls_[i].inputs.push_back(views_[static_cast<size_t>(input)]);
     }
     for (int output : node.outputs) {
-      calls_[i].outputs.push_back(views_[static_cast<size_t>(output)]);
-    }
-    calls_[i].given_up.clear();
-    for (int output : node.outputs) {
       const AnyView& view = views_[static_cast<size_t>(output)];
+      calls_[i].outputs.push_back(view);
       const bool in_place = std::any_of(calls_[i].inputs.begin(), calls_[i].inputs.end(),
                                         [&](const AnyView& input) { return overlap(input, view); });
       if (plan_.values()[static_cast<size_t>(output)].offset >= 0 && !in_place && view.bytes() >= least_given_up &&

@@ -6,7 +6,8 @@
 namespace fer {
 
 // Nanoseconds until the last thread sees what the first wrote, or the first what the last wrote: the mean of as many
-// times as `handed`, after as many again. There must be two threads.
+// times as `handed`, after as many again. Infinity where that takes above a microsecond, since other processes keep the
+// cores busy, and where there is but one thread.
 double measure_core_latency(int handed = 10000);
 
 // Whether they share no cache, as now and then measured anew: a virtual machine's processors are moved. False for one

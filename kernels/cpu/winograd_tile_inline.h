@@ -101,7 +101,7 @@ struct WinogradFunctions {
             });
       }
     }
-    _mm_sfence();
+    finish_streaming();
   }
 
   // Eight rows of eight floats become columns.
