@@ -62,29 +62,24 @@ struct Tiles {
     return 2 * from[3] * to[3] * (tile.taps * tile.taps * y[0] * y[1] * y[2] - count() * elements());
   }
 
-  // Calls body(t, pixels) with the addresses of what tiles first + t read, t below count; `outside` where an image
-  // ends. The next tile's pixels are asked for early, so many channels of them: no hardware sees them coming.
+  // Calls body(t, pixels) with the addresses of the pixels that tile first + t reads of `from`, or makes of `to`, t
+  // below count; `outside` where an image ends. The next tile's are asked for early, so many channels of them: no
+  // hardware sees them coming.
   template <class Body>
   void for_inputs(int64_t first, int64_t count, const float* images, int64_t channels, const float* outside,
                   Body&& body) const {
-    const float* pixels[2][most_elements];
-    look_up(from, first, top, left, tile.inputs, images, outside, pixels[0]);
-    for (int64_t t = 0; t < count; ++t) {
-      if (t + 1 < count) {
-        const float** const next = pixels[(t + 1) % 2];
-        look_up(from, first + t + 1, top, left, tile.inputs, images, outside, next);
-        for (int64_t i = 0; i < tile.inputs * tile.inputs; ++i) {
-          prefetch(next[i], channels);
-        }
-      }
-      body(t, pixels[t % 2]);
-    }
+    for_pixels(from, top, left, tile.inputs, first, count, images, channels, outside, body);
   }
 
-  // The addresses of the pixels that a tile makes.
-  template <class T>
-  void outputs_of(int64_t number, T* images, T* outside, T** pixels) const {
-    look_up(to, number, 0, 0, tile.outputs, images, outside, pixels);
+  template <class Body>
+  void for_outputs(int64_t first, int64_t count, const float* images, int64_t channels, const float* outside,
+                   Body&& body) const {
+    for_pixels(to, 0, 0, tile.outputs, first, count, images, channels, outside, body);
+  }
+
+  // The addresses of the pixels that a tile makes; null outside the image.
+  void outputs_of(int64_t number, float* images, float** pixels) const {
+    look_up(to, number, 0, 0, tile.outputs, images, static_cast<float*>(nullptr), pixels);
   }
 
  private:
@@ -96,6 +91,23 @@ struct Tiles {
     }
     const WinogradTile &small = winograd_tile(3, taps), &large = winograd_tile(4, taps);
     return products(to, small) <= products(to, large) ? small : large;
+  }
+
+  template <class Body>
+  void for_pixels(const Shape& shape, int64_t up, int64_t back, int64_t side, int64_t first, int64_t count,
+                  const float* images, int64_t channels, const float* outside, Body&& body) const {
+    const float* pixels[2][most_elements];
+    look_up(shape, first, up, back, side, images, outside, pixels[0]);
+    for (int64_t t = 0; t < count; ++t) {
+      if (t + 1 < count) {
+        const float** const next = pixels[(t + 1) % 2];
+        look_up(shape, first + t + 1, up, back, side, images, outside, next);
+        for (int64_t i = 0; i < side * side; ++i) {
+          prefetch(next[i], channels);
+        }
+      }
+      body(t, pixels[t % 2]);
+    }
   }
 
   template <class T>
@@ -233,10 +245,21 @@ class Product {
     }
     const ClampRange range = *clamp_range(epilogue_.activation);
     const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high};
+    float* pixels[2][most_elements];
+    tiles_.outputs_of(tile, y + first, pixels[0]);
     for (int64_t t = 0; t < count; ++t) {
-      float* pixels[most_elements];
-      tiles_.outputs_of<float>(tile + t, y + first, nullptr, pixels);
-      tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels);
+      if (t + 1 < count) {
+        float** const next = pixels[(t + 1) % 2];
+        tiles_.outputs_of(tile + t + 1, y + first, next);
+        for (int64_t i = 0; i < tiles_.tile.outputs * tiles_.tile.outputs; ++i) {
+          if (next[i] != nullptr) {
+            for (int64_t c = 0; c < channels; c += 16) {
+              __builtin_prefetch(next[i] + c, 1, 2);
+            }
+          }
+        }
+      }
+      tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels[t % 2]);
     }
   }
 
@@ -302,14 +325,14 @@ class WeightGradient {
                              most_sum_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(float)}),
                              1, tiles.count())),
         parts_(channels_, inputs_),
-        sums_(tiles.elements(), channels_, inputs_),
+        sums_(tiles.elements(), Rectangles::widest(channels_, parts_.rows),
+              Rectangles::widest(inputs_, parts_.columns)),
         v_(tiles.elements(), tiles_at_once_, Rectangles::widest(inputs_, parts_.columns)),
         d_(tiles.elements(), tiles_at_once_, Rectangles::widest(channels_, parts_.rows)) {}
 
   int64_t workspace_bytes() const { return zeros() + aligned_bytes<float>(std::max(inputs_, tiles_.to[3])); }
 
   void run(const float* x, const float* dy, float* dw, std::byte* workspace) const {
-    float* const sums = reinterpret_cast<float*>(workspace + shared());
     float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, std::max(inputs_, tiles_.to[3]), 0.0F);
     const int64_t taps = tiles_.tile.taps * tiles_.tile.taps;
@@ -322,12 +345,12 @@ class WeightGradient {
           const int64_t c = Rectangles::begin(inputs_, parts_.columns, column);
           const int64_t outputs = Rectangles::begin(channels, parts_.rows, row + 1) - o;
           const int64_t inputs = Rectangles::begin(inputs_, parts_.columns, column + 1) - c;
-          float* const own_sums = sums + o * sums_.row + c;
           std::byte* const own = workspace + part * own_bytes();
+          float* const sums = reinterpret_cast<float*>(workspace + parts_.count() * own_bytes() + part * sums_.size);
           sum(x + c, dy + first + o, inputs, outputs, first > 0, zeros, reinterpret_cast<float*>(own),
-              reinterpret_cast<float*>(own + v_.size), own_sums);
+              reinterpret_cast<float*>(own + v_.size), sums);
           for (int64_t i = 0; i < outputs; ++i) {
-            tiles_.tile.weight_gradient(own_sums + i * sums_.row, sums_.plane, inputs,
+            tiles_.tile.weight_gradient(sums + i * sums_.row, sums_.plane, inputs,
                                         dw + (first + o + i) * taps * inputs_ + c, inputs_);
           }
         }
@@ -338,8 +361,7 @@ class WeightGradient {
  private:
   int64_t channel_bytes() const { return tiles_.elements() * inputs_ * int64_t{sizeof(float)}; }
   int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + d_.size); }
-  int64_t shared() const { return parts_.count() * own_bytes(); }
-  int64_t zeros() const { return shared() + sums_.size; }
+  int64_t zeros() const { return parts_.count() * (own_bytes() + sums_.size); }
 
   // Over all tiles, of some channels. `again`: v was last used for the same.
   void sum(const float* x, const float* dy, int64_t inputs, int64_t outputs, bool again, const float* zeros, float* v,
@@ -351,11 +373,9 @@ class WeightGradient {
           tiles_.tile.input(pixels, inputs, v + t * v_.row, v_.plane);
         });
       }
-      for (int64_t t = 0; t < count; ++t) {
-        const float* pixels[most_elements];
-        tiles_.outputs_of<const float>(tile + t, dy, zeros, pixels);
+      tiles_.for_outputs(tile, count, dy, outputs, zeros, [&](int64_t t, const float** pixels) {
         tiles_.tile.cotangent(pixels, outputs, d + t * d_.row, d_.plane);
-      }
+      });
       for (int64_t i = 0; i < tiles_.elements(); ++i) {
         for (int64_t c = 0; c < inputs; c += tiles_.tile.panel) {
           for (int64_t o = 0; o < outputs; o += tiles_.tile.factors) {
