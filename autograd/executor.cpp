@@ -15,7 +15,7 @@ namespace {
 constexpr int poison = 0xFF;  // as floats: NaN
 
 // Of results that are worth giving up the lines of before they are written; larger ones are in no cache by then.
-constexpr int64_t least_given_up = 1 << 16, most_given_up = 1 << 24;
+constexpr int64_t least_given_up = 1 << 16, most_given_up = 1 << 25;
 
 bool overlap(const AnyView& a, const AnyView& b) {
   const auto* const a_first = static_cast<const std::byte*>(a.data);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/conv2d.h"
+#include "kernels/cpu/own_workspace.h"
 #include "tensor/memory.h"
 #include "tensor/shape.h"
 
@@ -74,13 +75,13 @@ class MatrixProduct {
   explicit MatrixProduct(const MatrixShape& shape);
 
   int64_t workspace_bytes() const {
-    const auto parts = static_cast<int64_t>(calls_.size());
-    return parts * scratchpad_bytes_ + (parts - 1) * sum_bytes_;
+    return static_cast<int64_t>(calls_.size() - 1) * own_bytes() + scratchpad_bytes_ + sum_bytes_;
   }
   // `bias` is ignored unless the shape has one.
   void run(const float* a, const float* b, const float* bias, float* c, void* workspace);
 
  private:
+  int64_t own_bytes() const { return std::max(least_own_bytes, scratchpad_bytes_ + sum_bytes_); }
   int64_t rows() const { return shape_.a_transposed ? shape_.k : shape_.m; }
   int64_t first_row(size_t part) const {
     return rows() * static_cast<int64_t>(part) / static_cast<int64_t>(calls_.size());

@@ -4,6 +4,7 @@
 
 #include "kernels/channel_sum.h"
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/own_workspace.h"
 #include "kernels/cpu/winograd_tile.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
@@ -20,8 +21,6 @@ constexpr int64_t most_sum_tile_bytes = int64_t{5} << 18;
 constexpr int64_t most_few_tile_bytes = int64_t{4} << 20;
 constexpr int64_t most_sum_bytes = int64_t{1} << 20;
 constexpr int64_t least_many_weight_bytes = int64_t{2} << 20;
-// Of the workspace's beginning: the same bytes in every convolution, which their thread's cache still has.
-constexpr int64_t least_own_bytes = int64_t{1} << 20;
 
 // Matrices [rows][columns], one for each element of a transformed tile. Neighbouring rows and matrices start in
 // different sets of the cache.
@@ -175,6 +174,7 @@ class Product {
     std::fill_n(zeros, weights_.inputs, 0.0F);
     const auto v_of = [&](int part) { return reinterpret_cast<float*>(workspace + part * own_bytes()); };
     const auto u_of = [&](int part) { return reinterpret_cast<float*>(workspace + own_weights() + part * u_.size); };
+    take_over(workspace, threads_, own_bytes(), own_bytes());
     if (!shares_tiles_) {
       parallel_parts(weights_.outputs / channels_, 1, [&](int64_t begin, int64_t end, int part) {
         transform_tiles(x, 0, tiles_.count(), zeros, v_of(part));
@@ -307,7 +307,8 @@ struct Rectangles {
 };
 
 // dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Each sum is made by one thread,
-// in one order. Workspace: each thread's transformed x and dy, the sums [elements][channels][inputs], a pixel of zeros.
+// in one order. Workspace: each thread's transformed x and dy and its part of the sums, apart from the others': hardware
+// that fetches ahead would take the lines around its own; a pixel of zeros.
 class WeightGradient {
  public:
   explicit WeightGradient(const Tiles& tiles)
@@ -336,6 +337,7 @@ class WeightGradient {
     float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, std::max(inputs_, tiles_.to[3]), 0.0F);
     const int64_t taps = tiles_.tile.taps * tiles_.tile.taps;
+    take_over(workspace, parts_.count(), own_bytes(), own_bytes());
     for (int64_t first = 0; first < tiles_.to[3]; first += channels_) {
       const int64_t channels = std::min(channels_, tiles_.to[3] - first);
       parallel_for(parts_.count(), 1, [&](int64_t begin, int64_t end) {
@@ -346,7 +348,7 @@ class WeightGradient {
           const int64_t outputs = Rectangles::begin(channels, parts_.rows, row + 1) - o;
           const int64_t inputs = Rectangles::begin(inputs_, parts_.columns, column + 1) - c;
           std::byte* const own = workspace + part * own_bytes();
-          float* const sums = reinterpret_cast<float*>(workspace + parts_.count() * own_bytes() + part * sums_.size);
+          float* const sums = reinterpret_cast<float*>(own + v_.size + d_.size);
           sum(x + c, dy + first + o, inputs, outputs, first > 0, zeros, reinterpret_cast<float*>(own),
               reinterpret_cast<float*>(own + v_.size), sums);
           for (int64_t i = 0; i < outputs; ++i) {
@@ -360,8 +362,8 @@ class WeightGradient {
 
  private:
   int64_t channel_bytes() const { return tiles_.elements() * inputs_ * int64_t{sizeof(float)}; }
-  int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + d_.size); }
-  int64_t zeros() const { return parts_.count() * (own_bytes() + sums_.size); }
+  int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + d_.size + sums_.size); }
+  int64_t zeros() const { return parts_.count() * own_bytes(); }
 
   // Over all tiles, of some channels. `again`: v was last used for the same.
   void sum(const float* x, const float* dy, int64_t inputs, int64_t outputs, bool again, const float* zeros, float* v,

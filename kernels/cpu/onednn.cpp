@@ -120,10 +120,10 @@ MatrixProduct::MatrixProduct(const MatrixShape& shape) : shape_(shape) {
 
 void MatrixProduct::run(const float* a, const float* b, const float* bias, float* c, void* workspace) {
   const auto own = [&](size_t part) {
-    return static_cast<std::byte*>(workspace) + static_cast<int64_t>(part) * scratchpad_bytes_;
+    return static_cast<std::byte*>(workspace) + static_cast<int64_t>(part) * own_bytes();
   };
   const auto sums = [&](size_t part) {
-    return part == 0 ? c : reinterpret_cast<float*>(own(calls_.size()) + static_cast<int64_t>(part - 1) * sum_bytes_);
+    return part == 0 ? c : reinterpret_cast<float*>(own(part) + scratchpad_bytes_);
   };
   const auto run_part = [&](size_t part) {
     const int64_t row = first_row(part);
@@ -139,6 +139,8 @@ void MatrixProduct::run(const float* a, const float* b, const float* bias, float
     run_part(0);
     return;
   }
+  take_over(static_cast<std::byte*>(workspace), static_cast<int64_t>(calls_.size()), own_bytes(),
+            scratchpad_bytes_ + sum_bytes_, sum_bytes_ > 0);
   // Inside such a loop a call runs on the thread that makes it.
   parallel_for(static_cast<int64_t>(calls_.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {

@@ -39,7 +39,7 @@ struct WinogradTile {
   void (*weights)(const WinogradWeights& weights, bool shared, float* u, int64_t plane);
   // pixels [outputs][outputs] (null: outside the image) = A^T m A.
   void (*output)(const float* m, int64_t plane, int64_t channels, const WinogradResult& result, float* const* pixels);
-  // dw, taps `tap_stride` apart, = G^T m G.
+  // dw, taps `tap_stride` apart, = G^T m G; past the caches where it begins a line: threads have parts of the same rows.
   void (*weight_gradient)(const float* m, int64_t plane, int64_t channels, float* dw, int64_t tap_stride);
 
   // m [tiles][panel] = v [tiles][depth] u [depth][panel]; tiles is a multiple of winograd_tiles.

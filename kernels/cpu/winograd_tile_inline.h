@@ -147,12 +147,17 @@ struct WinogradFunctions {
   }
 
   static void weight_gradient(const float* m, int64_t plane, int64_t channels, float* dw, int64_t tap_stride) {
+    const bool whole_lines = reinterpret_cast<uintptr_t>(dw) % 64 == 0;
     for (int64_t c = 0; c < channels; c += lanes) {
       transform_rows_and_columns<V, points, taps>(
           Transform::template weight_gradient<V>,
           [&](int i, int j) { return L::load(m + (i * points + j) * plane + c); },
-          [&](int i, int j, V value) { L::store(dw + (i * taps + j) * tap_stride + c, value); });
+          [&](int i, int j, V value) {
+            float* const to = dw + (i * taps + j) * tap_stride + c;
+            whole_lines ? L::stream(to, value) : L::store(to, value);
+          });
     }
+    finish_streaming();
   }
 
   // A register tile of `rows` tiles.
