@@ -20,8 +20,8 @@ struct Images {
 };
 
 // Adds rows begin … end - 1 (of all images' output rows) to the partial sums of row `kh` of taps, `count` registers of
-// channels from c on.
-template <class T, int kernel, int stride, class Lanes, int count>
+// channels from c on. `known_width`: of small images that keep their size, so that rows unroll; 0 for all others.
+template <class T, int kernel, int stride, int known_width, class Lanes, int count>
 inline void add_rows(const Images<T>& images, int64_t begin, int64_t end, int64_t kh, int64_t c, T* partial) {
   using Vector = typename Lanes::Vector;
   const int64_t height = images.x[1], width = images.x[2], channels = images.x[3];
@@ -40,13 +40,35 @@ inline void add_rows(const Images<T>& images, int64_t begin, int64_t end, int64_
       sum[k][v] = Lanes::load(target + k * channels + v * Lanes::width);
     }
   }
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t image_row = row % out_height * stride + kh - images.top;
+  int64_t image = begin / out_height, out_row = begin % out_height;
+  for (int64_t row = begin; row < end; ++row, ++out_row) {
+    if (out_row == out_height) {
+      out_row = 0;
+      ++image;
+    }
+    const int64_t image_row = out_row * stride + kh - images.top;
     if (image_row < 0 || image_row >= height) {
       continue;
     }
     const T* dy = images.dy.data + row * out_width * channels + c;
-    const T* const x_row = images.x.data + (row / out_height * height + image_row) * width * channels + c;
+    const T* const x_row = images.x.data + (image * height + image_row) * width * channels + c;
+    if constexpr (known_width > 0) {
+#pragma GCC unroll 8
+      for (int ow = 0; ow < known_width; ++ow) {
+#pragma GCC unroll 4
+        for (int v = 0; v < count; ++v) {
+          const Vector cotangent = Lanes::load(dy + ow * channels + v * Lanes::width);
+#pragma GCC unroll 8
+          for (int k = 0; k < kernel; ++k) {
+            const int column = ow + k - kernel / 2;
+            if (column >= 0 && column < known_width) {
+              sum[k][v] += cotangent * Lanes::load(x_row + column * channels + v * Lanes::width);
+            }
+          }
+        }
+      }
+      continue;
+    }
     const auto at_edge = [&](int64_t ow) __attribute__((always_inline)) {
       const int64_t first = ow * stride - images.left;
 #pragma GCC unroll 8
@@ -97,7 +119,7 @@ inline void add_rows(const Images<T>& images, int64_t begin, int64_t end, int64_
 // Rows of partial sums of one thread begin on a cache line of their own.
 int64_t partial_bytes(int64_t weight_bytes) { return round_up(weight_bytes, memory_alignment); }
 
-template <class T, int kernel, int stride>
+template <class T, int kernel, int stride, int known_width>
 void backward_weight(const Images<T>& images, View<T> dw, std::byte* workspace) {
   const int64_t channels = images.x[3];
   const int64_t rows = images.dy[0] * images.dy[1];
@@ -109,14 +131,28 @@ void backward_weight(const Images<T>& images, View<T> dw, std::byte* workspace) 
   parallel_parts(rows, 1 + (1 << 15) / row_bytes, [&](int64_t begin, int64_t end, int part) {
     T* const partial = partials + part * partial_size;
     std::fill_n(partial, dw.size(), T(0));
+    // Asks for some channels of the rows from `row` on.
+    const auto ask_for = [&](int64_t row, int64_t channel, int64_t count) {
+      const int64_t asked = std::min(rows_at_once, end - row);
+      const T* dy = images.dy.data + row * images.dy[2] * channels + channel;
+      for (int64_t pixel = 0; pixel < asked * images.dy[2]; ++pixel, dy += channels) {
+        prefetch(dy, count);
+      }
+      const int64_t first = row / images.dy[1] * images.x[1] + row % images.dy[1] * stride;
+      const T* x = images.x.data + first * images.x[2] * channels + channel;
+      for (int64_t pixel = 0; pixel < asked * stride * images.x[2]; ++pixel, x += channels) {
+        prefetch(x, count);
+      }
+    };
+    ask_for(begin, 0, channels);
     for (int64_t row = begin; row < end; row += rows_at_once) {
       const int64_t row_end = std::min(end, row + rows_at_once);
-      prefetch(images.dy.data + row * images.dy[2] * channels, (row_end - row) * images.dy[2] * channels);
-      const int64_t first = row / images.dy[1] * images.x[1] + row % images.dy[1] * stride;
-      prefetch(images.x.data + first * images.x[2] * channels, (row_end - row) * stride * images.x[2] * channels);
       for_channel_blocks<T, kernel == 3 ? 4 : 2>(channels, [&]<class Lanes, int count>(int64_t c) {
+        if (row_end < end) {
+          ask_for(row_end, c, count * Lanes::width);
+        }
         for (int64_t kh = 0; kh < dw[0]; ++kh) {
-          add_rows<T, kernel, stride, Lanes, count>(images, row, row_end, kh, c, partial);
+          add_rows<T, kernel, stride, known_width, Lanes, count>(images, row, row_end, kh, c, partial);
         }
       });
     }
@@ -133,6 +169,18 @@ void backward_weight(const Images<T>& images, View<T> dw, std::byte* workspace) 
   }
 }
 
+template <class T, int kernel>
+void backward_weight(const Images<T>& images, View<T> dw, std::byte* workspace) {
+  const bool keeps_width = images.x[2] == images.dy[2] && images.left == kernel / 2;
+  switch (keeps_width ? images.x[2] : 0) {
+    case 2: return backward_weight<T, kernel, 1, 2>(images, dw, workspace);
+    case 3: return backward_weight<T, kernel, 1, 3>(images, dw, workspace);
+    case 5: return backward_weight<T, kernel, 1, 5>(images, dw, workspace);
+    case 6: return backward_weight<T, kernel, 1, 6>(images, dw, workspace);
+    default: return backward_weight<T, kernel, 1, 0>(images, dw, workspace);
+  }
+}
+
 }  // namespace
 
 int64_t depthwise_weight_workspace(int64_t weight_bytes) { return thread_count() * partial_bytes(weight_bytes); }
@@ -143,13 +191,13 @@ void depthwise_backward_weight(const Conv2dParams& params, View<const T> x, View
   const Images<T> images{x, dy, params.padding.top, params.padding.left};
   const int64_t kernel = dw[1];
   if (kernel == 3 && params.stride == 1) {
-    backward_weight<T, 3, 1>(images, dw, workspace);
+    backward_weight<T, 3>(images, dw, workspace);
   } else if (kernel == 3 && params.stride == 2) {
-    backward_weight<T, 3, 2>(images, dw, workspace);
+    backward_weight<T, 3, 2, 0>(images, dw, workspace);
   } else if (kernel == 5 && params.stride == 1) {
-    backward_weight<T, 5, 1>(images, dw, workspace);
+    backward_weight<T, 5>(images, dw, workspace);
   } else if (kernel == 5 && params.stride == 2) {
-    backward_weight<T, 5, 2>(images, dw, workspace);
+    backward_weight<T, 5, 2, 0>(images, dw, workspace);
   } else {
     depthwise_backward_weight_plain(params, x, dy, dw);
   }
