@@ -75,13 +75,15 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
   } else {
     run = prepare_conv2d_forward(params_, inputs[0].shape, w, output.shape, true, {add, activation});
   }
-  const int64_t bias_at = round_up(inputs[1].bytes(), memory_alignment);
-  const int64_t rest = bias_at + round_up(inputs[bias_ ? 3 : 2].bytes(), memory_alignment);
+  // Behind the convolution's workspace, where its threads' own parts lie at the same places each time.
+  const int64_t weights_at = round_up(run.workspace_bytes, memory_alignment);
+  const int64_t bias_at = weights_at + round_up(inputs[1].bytes(), memory_alignment);
+  const int64_t bytes = bias_at + inputs[bias_ ? 3 : 2].bytes();
   const auto kernel = [=, bias = bias_, epsilon = norm_->params.epsilon, run = run.run](
                           const StepContext*, auto in, auto out, std::byte* workspace) {
     const auto given = [&](size_t i) { return in[i].template as<const float>(); };
     const size_t norm = bias ? 3 : 2;
-    const View<float> weights{reinterpret_cast<float*>(workspace), w};
+    const View<float> weights{reinterpret_cast<float*>(workspace + weights_at), w};
     const View<float> biases{reinterpret_cast<float*>(workspace + bias_at), in[norm].shape};
     fold_batch_norm(epsilon, given(1), bias ? given(2) : View<const float>{}, given(norm), given(norm + 1),
                     given(norm + 2), given(norm + 3), weights, biases);
@@ -91,9 +93,9 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
       parallel_for(y.size(), 1 << 15,
                    [&](int64_t begin, int64_t end) { std::copy(residual + begin, residual + end, y.data + begin); });
     }
-    run(given(0), weights, biases, y, workspace + rest);
+    run(given(0), weights, biases, y, workspace);
   };
-  Kernel folded{kernel, rest + run.workspace_bytes};
+  Kernel folded{kernel, bytes};
   folded.saved_flops = run.saved_flops;
   return folded;
 }

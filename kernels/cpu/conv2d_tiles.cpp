@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "kernels/cpu/conv2d_products.h"
+#include "kernels/cpu/lanes.h"
+#include "kernels/cpu/own_workspace.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -37,18 +39,17 @@ struct Windows {
   }
 };
 
-// Where the workspace's parts begin: weights in panels, a row of zeros for pixels outside the image, and each thread's
-// addresses [taps][block].
+// Where the workspace's parts begin: each thread's sums [block][lanes] and addresses [taps][block], weights in panels,
+// a row of zeros for pixels outside the image.
 struct Layout {
   explicit Layout(const Windows& windows)
-      : zeros(aligned_bytes<float>(windows.panels() * windows.panel_size())),
-        addresses(zeros + aligned_bytes<float>(windows.w[3])),
-        addresses_of_thread(aligned_bytes<const float*>(windows.taps() * block)) {}
+      : own_bytes(std::max(least_own_bytes, addresses + aligned_bytes<const float*>(windows.taps() * block))),
+        panels(thread_count() * own_bytes),
+        zeros(panels + aligned_bytes<float>(windows.panels() * windows.panel_size())),
+        total(zeros + aligned_bytes<float>(windows.w[3])) {}
 
-  int64_t total() const { return addresses + (addresses_of_thread + sums_of_thread) * thread_count(); }
-
-  static constexpr int64_t sums_of_thread = block * lanes * static_cast<int64_t>(sizeof(double));
-  int64_t zeros, addresses, addresses_of_thread;
+  static constexpr int64_t addresses = block * lanes * static_cast<int64_t>(sizeof(double));  // of a thread's part
+  int64_t own_bytes, panels, zeros, total;
 };
 
 // Weights [O,kh,kw,I] -> panels [O / 16][kh,kw,I][16], channels that are not there zero.
@@ -57,18 +58,20 @@ void pack_panels(const Windows& windows, const float* w, float* panels) {
   constexpr int64_t stretch = 64;
   parallel_for(windows.panels(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) {
-      float* const to = panels + panel * windows.panel_size();
       const int64_t outputs = std::min(lanes, windows.w[0] - panel * lanes);
       for (int64_t first = 0; first < depth; first += stretch) {
-        const int64_t last = std::min(depth, first + stretch);
+        const int64_t count = std::min(stretch, depth - first);
+        alignas(64) float made[stretch * lanes];
         for (int64_t lane = 0; lane < lanes; ++lane) {
-          const float* const from = w + (panel * lanes + lane) * depth;
-          for (int64_t k = first; k < last; ++k) {
-            to[k * lanes + lane] = lane < outputs ? from[k] : 0.0F;
+          const float* const from = w + (panel * lanes + lane) * depth + first;
+          for (int64_t k = 0; k < count; ++k) {
+            made[k * lanes + lane] = lane < outputs ? from[k] : 0.0F;
           }
         }
+        stream(made, count * lanes, panels + panel * windows.panel_size() + first * lanes);  // every thread reads them
       }
     }
+    finish_streaming();
   });
 }
 
@@ -211,18 +214,14 @@ PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Sh
   const Layout layout(windows);
   return {[windows, layout](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                             std::byte* workspace) {
-            float* const panels = reinterpret_cast<float*>(workspace);
+            float* const panels = reinterpret_cast<float*>(workspace + layout.panels);
             float* const zeros = reinterpret_cast<float*>(workspace + layout.zeros);
             std::fill_n(zeros, windows.w[3], 0.0F);
             pack_panels(windows, w.data, panels);
             const auto addresses = [&](int part) {
-              return reinterpret_cast<const float**>(workspace + layout.addresses + part * layout.addresses_of_thread);
+              return reinterpret_cast<const float**>(workspace + part * layout.own_bytes + Layout::addresses);
             };
-            const auto sums = [&](int part) {
-              return reinterpret_cast<double*>(workspace + layout.addresses +
-                                               thread_count() * layout.addresses_of_thread +
-                                               part * Layout::sums_of_thread);
-            };
+            const auto sums = [&](int part) { return reinterpret_cast<double*>(workspace + part * layout.own_bytes); };
             // Threads share out the pixels; where there are too few of them, the panels.
             const int64_t pixels = windows.pixels();
             if (pixels >= block * thread_count()) {
@@ -237,7 +236,7 @@ PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Sh
               });
             }
           },
-          layout.total()};
+          layout.total};
 }
 
 }  // namespace fer

@@ -307,8 +307,8 @@ struct Rectangles {
 };
 
 // dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Each sum is made by one thread,
-// in one order. Workspace: each thread's transformed x and dy and its part of the sums, apart from the others': hardware
-// that fetches ahead would take the lines around its own; a pixel of zeros.
+// in one order. Workspace: each thread's transformed x and dy and its part of the sums, apart from the others':
+// hardware that fetches ahead would take the lines around its own; a pixel of zeros.
 class WeightGradient {
  public:
   explicit WeightGradient(const Tiles& tiles)

@@ -173,11 +173,16 @@ template <class T, int kernel>
 void backward_weight(const Images<T>& images, View<T> dw, std::byte* workspace) {
   const bool keeps_width = images.x[2] == images.dy[2] && images.left == kernel / 2;
   switch (keeps_width ? images.x[2] : 0) {
-    case 2: return backward_weight<T, kernel, 1, 2>(images, dw, workspace);
-    case 3: return backward_weight<T, kernel, 1, 3>(images, dw, workspace);
-    case 5: return backward_weight<T, kernel, 1, 5>(images, dw, workspace);
-    case 6: return backward_weight<T, kernel, 1, 6>(images, dw, workspace);
-    default: return backward_weight<T, kernel, 1, 0>(images, dw, workspace);
+    case 2:
+      return backward_weight<T, kernel, 1, 2>(images, dw, workspace);
+    case 3:
+      return backward_weight<T, kernel, 1, 3>(images, dw, workspace);
+    case 5:
+      return backward_weight<T, kernel, 1, 5>(images, dw, workspace);
+    case 6:
+      return backward_weight<T, kernel, 1, 6>(images, dw, workspace);
+    default:
+      return backward_weight<T, kernel, 1, 0>(images, dw, workspace);
   }
 }
 

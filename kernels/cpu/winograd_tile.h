@@ -34,12 +34,13 @@ struct WinogradTile {
   // d = A dy A^T, of pixels [outputs][outputs].
   void (*cotangent)(const float* const* pixels, int64_t channels, float* d, int64_t plane);
   // u [winograd_channels][panel] = G g G^T, of so many input and output channels; all of its rows begin at multiples of
-  // 64 bytes. `shared`: where all threads read weights, a core that stored new ones over them would wait for the others'
-  // caches, so they go past those.
+  // 64 bytes. `shared`: where all threads read weights, a core that stored new ones over them would wait for the
+  // others' caches, so they go past those.
   void (*weights)(const WinogradWeights& weights, bool shared, float* u, int64_t plane);
   // pixels [outputs][outputs] (null: outside the image) = A^T m A.
   void (*output)(const float* m, int64_t plane, int64_t channels, const WinogradResult& result, float* const* pixels);
-  // dw, taps `tap_stride` apart, = G^T m G; past the caches where it begins a line: threads have parts of the same rows.
+  // dw, taps `tap_stride` apart, = G^T m G; past the caches where it begins a line: threads have parts of the same
+  // rows.
   void (*weight_gradient)(const float* m, int64_t plane, int64_t channels, float* dw, int64_t tap_stride);
 
   // m [tiles][panel] = v [tiles][depth] u [depth][panel]; tiles is a multiple of winograd_tiles.
