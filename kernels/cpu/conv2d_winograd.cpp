@@ -1,6 +1,7 @@
 #include "kernels/cpu/conv2d_winograd.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/channel_sum.h"
 #include "kernels/cpu/lanes.h"
@@ -70,15 +71,10 @@ struct Tiles {
     for_pixels(from, top, left, tile.inputs, first, count, images, channels, outside, body);
   }
 
-  template <class Body>
-  void for_outputs(int64_t first, int64_t count, const float* images, int64_t channels, const float* outside,
-                   Body&& body) const {
+  // T: const float, or float where they are stored to.
+  template <class T, class Body>
+  void for_outputs(int64_t first, int64_t count, T* images, int64_t channels, T* outside, Body&& body) const {
     for_pixels(to, 0, 0, tile.outputs, first, count, images, channels, outside, body);
-  }
-
-  // The addresses of the pixels that a tile makes; null outside the image.
-  void outputs_of(int64_t number, float* images, float** pixels) const {
-    look_up(to, number, 0, 0, tile.outputs, images, static_cast<float*>(nullptr), pixels);
   }
 
  private:
@@ -92,17 +88,19 @@ struct Tiles {
     return products(to, small) <= products(to, large) ? small : large;
   }
 
-  template <class Body>
-  void for_pixels(const Shape& shape, int64_t up, int64_t back, int64_t side, int64_t first, int64_t count,
-                  const float* images, int64_t channels, const float* outside, Body&& body) const {
-    const float* pixels[2][most_elements];
+  template <class T, class Body>
+  void for_pixels(const Shape& shape, int64_t up, int64_t back, int64_t side, int64_t first, int64_t count, T* images,
+                  int64_t channels, T* outside, Body&& body) const {
+    T* pixels[2][most_elements];
     look_up(shape, first, up, back, side, images, outside, pixels[0]);
     for (int64_t t = 0; t < count; ++t) {
       if (t + 1 < count) {
-        const float** const next = pixels[(t + 1) % 2];
+        T** const next = pixels[(t + 1) % 2];
         look_up(shape, first + t + 1, up, back, side, images, outside, next);
         for (int64_t i = 0; i < side * side; ++i) {
-          prefetch(next[i], channels);
+          if (next[i] != nullptr) {
+            prefetch<!std::is_const_v<T>>(next[i], channels);
+          }
         }
       }
       body(t, pixels[t % 2]);
@@ -245,22 +243,9 @@ class Product {
     }
     const ClampRange range = *clamp_range(epilogue_.activation);
     const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high};
-    float* pixels[2][most_elements];
-    tiles_.outputs_of(tile, y + first, pixels[0]);
-    for (int64_t t = 0; t < count; ++t) {
-      if (t + 1 < count) {
-        float** const next = pixels[(t + 1) % 2];
-        tiles_.outputs_of(tile + t + 1, y + first, next);
-        for (int64_t i = 0; i < tiles_.tile.outputs * tiles_.tile.outputs; ++i) {
-          if (next[i] != nullptr) {
-            for (int64_t c = 0; c < channels; c += 16) {
-              __builtin_prefetch(next[i] + c, 1, 2);
-            }
-          }
-        }
-      }
-      tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels[t % 2]);
-    }
+    tiles_.for_outputs<float>(tile, count, y + first, channels, nullptr, [&](int64_t t, float** pixels) {
+      tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels);
+    });
   }
 
   Tiles tiles_;
@@ -375,7 +360,7 @@ class WeightGradient {
           tiles_.tile.input(pixels, inputs, v + t * v_.row, v_.plane);
         });
       }
-      tiles_.for_outputs(tile, count, dy, outputs, zeros, [&](int64_t t, const float** pixels) {
+      tiles_.for_outputs<const float>(tile, count, dy, outputs, zeros, [&](int64_t t, const float** pixels) {
         tiles_.tile.cotangent(pixels, outputs, d + t * d_.row, d_.plane);
       });
       for (int64_t i = 0; i < tiles_.elements(); ++i) {

@@ -35,12 +35,12 @@ struct Single {
 };
 
 // Asks for `count` elements from `from` on to be brought into the second-level cache. Windows slide along rows many
-// pixels at a time, a pattern that hardware prefetchers miss.
-template <class T>
+// pixels at a time, a pattern that hardware prefetchers miss. `stored_to`: for this core alone.
+template <bool stored_to = false, class T>
 inline void prefetch(const T* from, int64_t count) {
   constexpr int64_t line = 64 / sizeof(T);
   for (int64_t i = 0; i < count; i += line) {
-    __builtin_prefetch(from + i, 0, 2);
+    __builtin_prefetch(from + i, stored_to ? 1 : 0, 2);
   }
 }
 
