@@ -160,16 +160,23 @@ struct WinogradFunctions {
     finish_streaming();
   }
 
-  // A register tile of `rows` tiles.
+  // A register tile of `rows` tiles. Their rows are reached from two of them by way of one stride and its multiples: of
+  // twelve pointers the compiler would keep some in vector registers, and fetch them from there for every product.
   template <int rows>
   static void multiply_rows(const float* v, int64_t v_row, const float* u, int64_t depth, float* m, int64_t m_row) {
+    static_assert(rows == 6 || rows == 12);
+    int64_t by_three = 3 * v_row, by_five = 5 * v_row;
+    const float* sixth = v + 6 * v_row;
     for (int64_t begin = 0; begin < depth; begin += chunk) {
       V low[rows] = {}, high[rows] = {};
-      for (int64_t c = begin; c < begin + chunk; ++c, u += panel) {
+      for (const float* const end = u + chunk * panel; u < end; u += panel, ++v, ++sixth) {
+        asm("" : "+r"(by_three), "+r"(by_five), "+r"(sixth));  // hides that they are multiples
         const V u_low = L::load(u), u_high = L::load(u + lanes);
 #pragma GCC unroll 12
-        for (int64_t r = 0; r < rows; ++r) {
-          const V factor = L::fill(v[r * v_row + c]);
+        for (int r = 0; r < rows; ++r) {
+          const float* const from = r < 6 ? v : sixth;
+          const int64_t row[] = {0, v_row, 2 * v_row, by_three, 4 * v_row, by_five};
+          const V factor = L::fill(from[row[r % 6]]);
           low[r] += factor * u_low;
           high[r] += factor * u_high;
         }
