@@ -17,7 +17,6 @@ namespace {
 constexpr int64_t most_elements = 36;                    // of a tile
 constexpr int64_t most_weight_bytes = int64_t{9} << 20;  // transformed at a time: of a cache all threads share
 constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own cache
-constexpr int64_t most_sum_tile_bytes = int64_t{5} << 18;
 // Transformed tiles are few up to this size, and weights many from this size on.
 constexpr int64_t most_few_tile_bytes = int64_t{4} << 20;
 constexpr int64_t most_sum_bytes = int64_t{1} << 20;
@@ -305,11 +304,7 @@ class WeightGradient {
                                                    tiles.to[3] / winograd_channels) *
                                    winograd_channels
                              : channels_at_once(tiles.to[3], inputs_, tiles)),
-        tiles_at_once_(
-            few_tiles_ ? tiles.count()
-                       : std::clamp<int64_t>(
-                             most_sum_tile_bytes / ((inputs_ + channels_) * tiles.elements() * int64_t{sizeof(float)}),
-                             1, tiles.count())),
+        tiles_at_once_(few_tiles_ ? tiles.count() : std::min(winograd_chunk, tiles.count())),
         parts_(channels_, inputs_),
         sums_(tiles.elements(), Rectangles::widest(channels_, parts_.rows),
               Rectangles::widest(inputs_, parts_.columns)),

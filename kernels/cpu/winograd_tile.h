@@ -8,6 +8,8 @@ namespace fer {
 
 constexpr int64_t winograd_channels = 32;
 constexpr int64_t winograd_tiles = 6;  // that are multiplied at a time
+// Products summed in registers before they join the rest in memory: what a sum loses grows with its length.
+constexpr int64_t winograd_chunk = 32;
 
 struct WinogradWeights {
   const float* data;                    // tap 0 of the first output channel and the first input channel

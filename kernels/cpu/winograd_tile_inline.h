@@ -49,8 +49,7 @@ struct WinogradFunctions {
   static constexpr int64_t panel = 2 * lanes;
   static constexpr bool many_registers = sizeof(V) == 64;
   static constexpr int factors = many_registers ? 8 : 4;
-  // Products summed in registers before they join the rest in memory: what a sum loses grows with its length.
-  static constexpr int64_t chunk = 32;
+  static constexpr int64_t chunk = winograd_chunk;
   static_assert(winograd_channels % chunk == 0);
 
   static void input(const float* const* pixels, int64_t channels, float* v, int64_t plane) {
