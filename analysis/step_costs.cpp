@@ -103,11 +103,12 @@ std::string name_of(Phase phase) {
   return names[static_cast<int>(phase)];
 }
 
-nlohmann::json layers_json(const Plan& plan, const MachineLimits& limits, const NodeTimes* times) {
+nlohmann::json layers_json(const Plan& plan, const MachineLimits& limits, const NodeTimes* times, int64_t parts) {
   nlohmann::json layers = nlohmann::json::array();
   for (size_t i = 0; i < plan.nodes().size(); ++i) {
     const PlannedNode& node = plan.nodes()[i];
     const PlannedValue& output = plan.values()[static_cast<size_t>(node.outputs[0])];
+    const Cost cost = parts * node.cost;
     int64_t output_bytes = 0;
     for (int value : node.outputs) {
       output_bytes += plan.values()[static_cast<size_t>(value)].type.bytes();
@@ -118,17 +119,17 @@ nlohmann::json layers_json(const Plan& plan, const MachineLimits& limits, const 
         {"operation", node.operation->name()},
         {"phase", name_of(node.phase)},
         {"shape", std::vector<int64_t>(output.type.shape.extents().begin(), output.type.shape.extents().end())},
-        {"flops", node.cost.flops},
-        {"flops_done", node.cost.done_flops()},
-        {"bytes", node.cost.bytes},
+        {"flops", cost.flops},
+        {"flops_done", cost.done_flops()},
+        {"bytes", cost.bytes},
         {"workspace_bytes", node.kernel.workspace_bytes},
         {"algorithm", node.kernel.algorithm},
         {"output_bytes", output_bytes},
         {"offset", output.offset},
         {"lifetime", {output.first, output.last}},
-        {"roofline_us", 1e6 * limits.least_seconds(node.cost)}};
+        {"roofline_us", 1e6 * limits.least_seconds(cost)}};
     if (times != nullptr) {
-      put_rates(layer, node.cost, times->of({i}), limits);
+      put_rates(layer, cost, times->of({i}), limits);
     }
     layers.push_back(std::move(layer));
   }

@@ -56,8 +56,10 @@ std::string name_of(Phase phase);
 
 // An object for each node, in the order they run: node, scope, operation, phase, shape (of its first output), flops,
 // bytes (moved), workspace_bytes, algorithm (of a library; may be empty), output_bytes, offset, lifetime (nodes, -1:
-// before the first), roofline_us; with `times` what put_rates() adds.
-nlohmann::json layers_json(const Plan& plan, const MachineLimits& limits, const NodeTimes* times = nullptr);
+// before the first), roofline_us; with `times` what put_rates() adds. Where so many `parts` of a batch are run at once,
+// each by this plan, flops and bytes are of all of them; shapes and memory are of one.
+nlohmann::json layers_json(const Plan& plan, const MachineLimits& limits, const NodeTimes* times = nullptr,
+                           int64_t parts = 1);
 
 // An object for each operation with its types, however often the plan has it, the longest first: operation, inputs and
 // outputs (types), algorithm, count, workspace_bytes, total_ms; flops, bytes, roofline_us and what put_rates() adds of

@@ -40,7 +40,9 @@ struct BenchForward : BenchOptions {
     const int64_t resident = peak_resident_bytes();
     const MachineLimits limits = measure_limits(device, precision);
     const Plan& plan = classifier.plan();
-    const auto flops = static_cast<double>(plan.total_cost().done_flops());
+    const int64_t parts = classifier.parts();
+    const Cost cost = parts * plan.total_cost();
+    const auto flops = static_cast<double>(cost.done_flops());
     nlohmann::json result = result_of("forward", device);
     result.update({{"model", options.model},
                    {"batch", options.batch},
@@ -48,11 +50,12 @@ struct BenchForward : BenchOptions {
                    {"min_ms", 1e3 * *std::min_element(times.begin(), times.end())},
                    {"max_ms", 1e3 * *std::max_element(times.begin(), times.end())},
                    {"images_per_s", static_cast<double>(options.batch) / typical.value},
-                   {"flops", plan.total_cost().flops},
-                   {"flops_done", plan.total_cost().done_flops()},
+                   {"flops", cost.flops},
+                   {"flops_done", cost.done_flops()},
                    {"peak_flops_per_s", limits.flops_per_second},
                    {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},
-                   {"planned_peak_bytes", plan.peak_bytes() + plan.variable_bytes()},
+                   {"parts", parts},
+                   {"planned_peak_bytes", parts * plan.peak_bytes() + plan.variable_bytes()},
                    {"peak_rss_bytes", resident}});
     put(result, "median_ms", scaled(typical, 1e3));
     if (layers) {
@@ -60,7 +63,7 @@ struct BenchForward : BenchOptions {
       for (size_t pass = 0; pass < times.size(); ++pass) {
         nodes.add(of_passes[pass + static_cast<size_t>(warm_up)], times[pass]);
       }
-      result["layers"] = layers_json(plan, limits, &nodes);
+      result["layers"] = layers_json(plan, limits, &nodes, parts);
       result["layers_share_of_pass"] = nodes.share_of_whole();
     }
     json ? static_cast<void>(std::cout << result.dump(1) << "\n") : print(result);

@@ -25,12 +25,14 @@ bool overlap(const AnyView& a, const AnyView& b) {
 
 }  // namespace
 
-Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variables, std::shared_ptr<Arena> arena)
+Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variables, std::shared_ptr<Arena> arena,
+                   int64_t first_byte)
     : plan_(std::move(plan)),
       device_(device),
       accelerator_(accelerator_for(device)),
       variables_(std::move(variables)),
-      arena_(arena ? std::move(arena) : std::make_shared<Arena>(accelerator_)) {
+      arena_(arena ? std::move(arena) : std::make_shared<Arena>(accelerator_)),
+      first_byte_(first_byte) {
   views_.resize(plan_.values().size());
   held_.resize(plan_.values().size());
   for (size_t i = 0; i < views_.size(); ++i) {
@@ -48,7 +50,7 @@ Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variable
     step_ = allocate_on(accelerator_, sizeof(StepContext), Reach::device);
     variables_->move_to(accelerator_);
   }
-  arena_->reserve(plan_.peak_bytes());
+  reserve();
   for (const PlannedNode& node : plan_.nodes()) {
     for (int input : node.inputs) {
       const PlannedValue& value = plan_.values()[static_cast<size_t>(input)];
@@ -65,9 +67,9 @@ Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variable
   }
   resolve();
   if (plan_.guarded() && accelerator_) {
-    accelerator_->fill(arena_->data(), static_cast<std::byte>(poison), plan_.peak_bytes());
+    accelerator_->fill(memory(), static_cast<std::byte>(poison), plan_.peak_bytes());
   } else if (plan_.guarded()) {
-    std::memset(arena_->data(), poison, static_cast<size_t>(plan_.peak_bytes()));
+    std::memset(memory(), poison, static_cast<size_t>(plan_.peak_bytes()));
   }
 }
 
@@ -81,7 +83,7 @@ void Executor::check_device_memory() const {
       used[static_cast<size_t>(input)] = true;
     }
   }
-  const int64_t values = plan_.peak_bytes() > arena_->bytes() ? plan_.peak_bytes() - arena_->bytes() : 0;
+  const int64_t values = std::max<int64_t>(0, first_byte_ + plan_.peak_bytes() - arena_->bytes());
   for (size_t i = 0; i < used.size(); ++i) {
     const PlannedValue& value = plan_.values()[i];
     if (used[i] && value.kind == ValueKind::resident) {
@@ -104,7 +106,7 @@ void Executor::resolve() {
   for (size_t i = 0; i < views_.size(); ++i) {
     const PlannedValue& value = plan_.values()[i];
     if (value.offset >= 0) {
-      views_[i].data = arena_->data() + value.offset;
+      views_[i].data = memory() + value.offset;
     }
   }
   // A reshaped variable or resident has no place in the arena: it is where its source is.
@@ -175,11 +177,11 @@ Executor& Executor::feed(Value input, AnyView elements) {
   if (device_ == Device::null || value.offset < 0) {
     return *this;  // nothing runs, or nothing reads it
   }
-  arena_->reserve(plan_.peak_bytes());
+  reserve();
   if (accelerator_) {
-    accelerator_->copy_in(arena_->data() + value.offset, elements.data, elements.bytes());
+    accelerator_->copy_in(memory() + value.offset, elements.data, elements.bytes());
   } else {
-    std::memcpy(arena_->data() + value.offset, elements.data, static_cast<size_t>(elements.bytes()));
+    std::memcpy(memory() + value.offset, elements.data, static_cast<size_t>(elements.bytes()));
   }
   return *this;
 }
@@ -274,7 +276,7 @@ void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds, 
         give_up_lines(view.data, view.bytes());
       }
     }
-    run(step, calls_[i].inputs, calls_[i].outputs, arena_->data() + node.workspace_offset);
+    run(step, calls_[i].inputs, calls_[i].outputs, memory() + node.workspace_offset);
     mark(static_cast<int>(i), queue);
     if (seconds != nullptr) {
       (*seconds)[i] = std::chrono::duration<double>(now() - start).count();
@@ -288,7 +290,7 @@ void Executor::run_nodes(const StepContext* step, std::vector<double>* seconds, 
 
 bool Executor::is_poison(int64_t begin, int64_t end) const {
   std::vector<std::byte> copy;
-  const std::byte* from = arena_->data() + begin;
+  const std::byte* from = memory() + begin;
   if (accelerator_) {
     copy.resize(static_cast<size_t>(end - begin));
     accelerator_->copy_out(copy.data(), from, end - begin);

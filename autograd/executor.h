@@ -24,9 +24,11 @@ class OutOfDeviceMemory : public Error {
 class Executor {
  public:
   // Takes the variables of the plan from `variables` (making those that are missing, and moving all of them to where
-  // `device` reaches them) and room from `arena`, its own when none is given. Executors that share an arena must not be
-  // used in turns between feed() and read(). Throws OutOfDeviceMemory before anything is allocated.
-  Executor(Plan plan, Device device, std::shared_ptr<Variables> variables, std::shared_ptr<Arena> arena = nullptr);
+  // `device` reaches them) and room from `arena`, its own when none is given, from byte `first_byte` on. Executors that
+  // share bytes of an arena must not be used in turns between feed() and read(). Throws OutOfDeviceMemory before
+  // anything is allocated.
+  Executor(Plan plan, Device device, std::shared_ptr<Variables> variables, std::shared_ptr<Arena> arena = nullptr,
+           int64_t first_byte = 0);
 
   // Copies the elements of an input into place. Throws unless type and shape agree.
   Executor& feed(Value input, AnyView elements);
@@ -61,6 +63,9 @@ class Executor {
   int64_t arena_bytes() const { return arena_->bytes(); }
 
  private:
+  // Of its own part of the arena.
+  void reserve() { arena_->reserve(first_byte_ + plan_.peak_bytes()); }
+  std::byte* memory() const { return arena_->data() + first_byte_; }
   void check_device_memory() const;
   void resolve();
   void make_table(const PlannedNode& node, size_t number);
@@ -80,6 +85,7 @@ class Executor {
   std::shared_ptr<Accelerator> accelerator_;  // of device cuda, else null
   std::shared_ptr<Variables> variables_;
   std::shared_ptr<Arena> arena_;
+  int64_t first_byte_;
   std::vector<Tensor> held_;                 // variables, by value id
   std::vector<AnyView> views_;               // every value, by id
   std::vector<Call> calls_;                  // one a node

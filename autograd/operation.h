@@ -42,6 +42,9 @@ struct Cost {
   int64_t saved_flops = 0;  // of those, that the kernel chosen does not do
 
   int64_t done_flops() const { return flops - saved_flops; }
+  friend Cost operator*(int64_t times, const Cost& cost) {
+    return {times * cost.flops, times * cost.bytes, times * cost.saved_flops};
+  }
 };
 
 // A kernel made ready for fixed shapes: run many times, without allocation. `in` and `out` follow the operation's

@@ -4,7 +4,7 @@
 #include "data/csv.h"
 #include "data/dataset.h"
 #include "data/ferplus.h"
-#include "data/parallel_throwing.h"
+#include "tensor/parallel_throwing.h"
 #include "data/part.h"
 #include "tensor/file.h"
 

@@ -7,7 +7,7 @@
 #include "data/class_names.h"
 #include "data/dataset.h"
 #include "data/image.h"
-#include "data/parallel_throwing.h"
+#include "tensor/parallel_throwing.h"
 #include "data/part.h"
 
 namespace fer {

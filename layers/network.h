@@ -21,28 +21,34 @@ struct Network {
   PlanOptions planned(PlanOptions options = {}) const;
 };
 
-// Runs a network in evaluation mode over any number of images of one shape.
+// Runs a network in evaluation mode over any number of images of one shape. On the CPU each thread runs all of it over
+// images of its own: no thread waits for another, or reads what another one wrote.
 class Classifier {
  public:
-  // `image` is [H,W,C]; `dtype` u8 or f32 (pixels in [0,1]).
+  // `image` is [H,W,C]; `dtype` u8 or f32 (pixels in [0,1]). `batch`: images at a time, of all threads.
   Classifier(const Network& network, Shape image, DType dtype, int64_t batch);
 
   // Softmax probabilities [n, classes] of n images [n,H,W,C], or of the rows `indices` of them. `seconds`, when given,
-  // receives what Executor::run says of the last batch.
+  // receives what Executor::run says of the last batch, of the thread that took longest.
   std::vector<float> probabilities(const Tensor& images, std::vector<double>* seconds = nullptr);
   std::vector<float> probabilities(const Tensor& images, const std::vector<int32_t>& indices,
                                    std::vector<double>* seconds = nullptr);
 
-  const Plan& plan() const { return executor_->plan(); }
+  // Of each of the parts() that a batch is cut into.
+  const Plan& plan() const { return parts_[0]->plan(); }
+  int64_t parts() const { return static_cast<int64_t>(parts_.size()); }
 
  private:
-  int64_t batch_;
+  // Of the rows begin … end - 1 of `indices`.
+  void run_part(Executor& part, const Tensor& images, const std::vector<int32_t>& indices, int64_t begin, int64_t end,
+                float* probabilities, std::vector<double>* seconds) const;
+
   int64_t classes_;
   Shape image_;
   DType dtype_;
   Graph graph_;
   Value input_, output_;
-  std::unique_ptr<Executor> executor_;
+  std::vector<std::unique_ptr<Executor>> parts_;
 };
 
 }  // namespace fer

@@ -11,6 +11,18 @@ namespace fer {
 inline int thread_count() { return omp_get_max_threads(); }
 inline void set_thread_count(int threads) { omp_set_num_threads(threads); }
 
+// While it lives, loops started by this thread run on so many.
+class ThreadCount {
+ public:
+  explicit ThreadCount(int threads) : before_(thread_count()) { set_thread_count(threads); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+  ~ThreadCount() { set_thread_count(before_); }
+
+ private:
+  int before_;
+};
+
 // Calls body(begin, end, part) for `parts` contiguous, nearly equal pieces of 0 … count - 1, at most one piece a
 // thread and none smaller than `grain` (unless count is). The pieces depend only on count, grain and the number of
 // threads, so sums over them are reproducible. `part` numbers the piece from 0.

@@ -968,7 +968,7 @@ TEST_CASE("program: bench forward measures the network that eval runs") {
   const nlohmann::json step = run_json(Words{"plan", "cnn_1block", "--size", "8", "--batch", "64", "--device", "cpu",
                                              "--gflops", "1", "--gbs", "1", "--json"});
   CHECK(bench.at("flops").get<int64_t>() < step.at("flops_per_step").get<int64_t>() / 2);
-  CHECK(bench.at("planned_peak_bytes").get<int64_t>() < step.at("planned_peak_bytes").get<int64_t>() / 2);
+  CHECK(bench.at("planned_peak_bytes").get<int64_t>() < 2 * step.at("planned_peak_bytes").get<int64_t>() / 3);
   check_fails(tiny_network + Words{"--memory-limit", "1M"}, "--memory-limit", "training");
   check_fails(tiny_network + Words{"--repeats", "0"}, "--repeats");
 }
