@@ -26,13 +26,14 @@ bool overlap(const AnyView& a, const AnyView& b) {
 }  // namespace
 
 Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variables, std::shared_ptr<Arena> arena,
-                   int64_t first_byte)
+                   int64_t first_byte, std::shared_ptr<Arena> kept)
     : plan_(std::move(plan)),
       device_(device),
       accelerator_(accelerator_for(device)),
       variables_(std::move(variables)),
       arena_(arena ? std::move(arena) : std::make_shared<Arena>(accelerator_)),
-      first_byte_(first_byte) {
+      first_byte_(first_byte),
+      kept_(kept ? std::move(kept) : std::make_shared<Arena>(accelerator_)) {
   views_.resize(plan_.values().size());
   held_.resize(plan_.values().size());
   for (size_t i = 0; i < views_.size(); ++i) {
@@ -51,6 +52,7 @@ Executor::Executor(Plan plan, Device device, std::shared_ptr<Variables> variable
     variables_->move_to(accelerator_);
   }
   reserve();
+  kept_->reserve(plan_.kept_bytes());
   for (const PlannedNode& node : plan_.nodes()) {
     for (int input : node.inputs) {
       const PlannedValue& value = plan_.values()[static_cast<size_t>(input)];
@@ -134,6 +136,9 @@ void Executor::resolve() {
         calls_[i].given_up.push_back(view);
       }
     }
+    if (node.kernel.kept_bytes > 0) {
+      calls_[i].inputs.push_back({kept_->data() + node.kept_offset, DType::u8, {node.kernel.kept_bytes}});
+    }
     if (node.kernel.table_bytes > 0) {
       make_table(node, i);
     }
@@ -203,6 +208,14 @@ Executor& Executor::bind(Value resident, AnyView elements) {
     resolved_for_ = nullptr;
   }
   return *this;
+}
+
+void Executor::keep_weights() {
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    if (const Kernel& kernel = plan_.nodes()[i].kernel; kernel.kept_bytes > 0) {
+      kernel.keep(calls_[i].inputs, kept_->data() + plan_.nodes()[i].kept_offset);
+    }
+  }
 }
 
 void Executor::run(const StepContext& step, std::vector<double>* seconds) {

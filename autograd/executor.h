@@ -25,10 +25,10 @@ class Executor {
  public:
   // Takes the variables of the plan from `variables` (making those that are missing, and moving all of them to where
   // `device` reaches them) and room from `arena`, its own when none is given, from byte `first_byte` on. Executors that
-  // share bytes of an arena must not be used in turns between feed() and read(). Throws OutOfDeviceMemory before
-  // anything is allocated.
+  // share bytes of an arena must not be used in turns between feed() and read(). What kernels make of weights that stay
+  // goes into `kept`, which executors of equal plans may share. Throws OutOfDeviceMemory before anything is allocated.
   Executor(Plan plan, Device device, std::shared_ptr<Variables> variables, std::shared_ptr<Arena> arena = nullptr,
-           int64_t first_byte = 0);
+           int64_t first_byte = 0, std::shared_ptr<Arena> kept = nullptr);
 
   // Copies the elements of an input into place. Throws unless type and shape agree.
   Executor& feed(Value input, AnyView elements);
@@ -36,6 +36,9 @@ class Executor {
   // Points a resident input at memory that stays where it is until the executor is gone. On cuda it is copied to the
   // device, now; who changes the elements binds them again.
   Executor& bind(Value resident, AnyView elements);
+
+  // Has kernels make what they keep of the weights: before the first run of a plan of weights that stay.
+  void keep_weights();
 
   // Runs every node once. `seconds`, when given, receives the time of each node (indexed like plan().nodes()). On cuda
   // the nodes are queued; the second run is recorded as one graph, which later ones replay, unless `seconds` are asked
@@ -86,6 +89,7 @@ class Executor {
   std::shared_ptr<Variables> variables_;
   std::shared_ptr<Arena> arena_;
   int64_t first_byte_;
+  std::shared_ptr<Arena> kept_;
   std::vector<Tensor> held_;                 // variables, by value id
   std::vector<AnyView> views_;               // every value, by id
   std::vector<Call> calls_;                  // one a node

@@ -67,11 +67,17 @@ struct Kernel {
   int64_t table_bytes = 0;
   std::function<void(std::span<const AnyView> in, std::span<const AnyView> out, std::byte* table)> write_table{};
 
+  // What a kernel makes of weights alone, where PrepareOptions::weights_stay: the executor has it made once and appends
+  // it to `in` (of type u8).
+  int64_t kept_bytes = 0;
+  std::function<void(std::span<const AnyView> in, std::byte* kept)> keep{};
+
   int64_t saved_flops = 0;  // of the operation's definition, that are not done
 };
 
 struct PrepareOptions {
   bool reference = false;                   // the plain loop instead of the fast path, where there are two
+  bool weights_stay = false;                // variables are the same in every run
   const cuda::KernelTable* cuda = nullptr;  // kernels for device cuda are wanted; null: for the CPU
   cuda::Stream stream;                      // that they are queued on
   // bf16: kernels that read and write activations in it (for operations that take part: see Half).

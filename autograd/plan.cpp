@@ -56,6 +56,8 @@ class Planner {
     for (const Node& node : program_.nodes) {
       PlannedNode planned{node.operation, node.inputs, node.outputs, node.scope, node.phase, {}, {}, 0};
       prepare(planned);
+      planned.kept_offset = plan_.kept_bytes_;
+      plan_.kept_bytes_ += round_up(planned.kernel.kept_bytes, memory_alignment);
       plan_.nodes_.push_back(std::move(planned));
     }
     plan_.outputs_ = program_.outputs;

@@ -42,6 +42,7 @@ struct PlannedNode {
   Cost cost;
   Kernel kernel;
   int64_t workspace_offset = 0;
+  int64_t kept_offset = 0;  // among what is kept
   decltype(Kernel::run) run_beside{};  // kernel.run on the second stream; empty where it is not to run there
 };
 
@@ -58,6 +59,8 @@ class Plan {
   int64_t lower_bound_bytes() const { return lower_bound_bytes_; }
   // Bytes of the variables the plan reads or updates.
   int64_t variable_bytes() const;
+  // Bytes of what kernels made of the variables once, where those stay.
+  int64_t kept_bytes() const { return kept_bytes_; }
   Cost total_cost() const;
   bool guarded() const { return guarded_; }
   // Whose memory its kernels work in: cpu, or cuda where PlanOptions::kernels said so.
@@ -70,6 +73,7 @@ class Plan {
   std::vector<int> outputs_;
   int64_t peak_bytes_ = 0;
   int64_t lower_bound_bytes_ = 0;
+  int64_t kept_bytes_ = 0;
   bool guarded_ = false;
   Device device_ = Device::cpu;
 };

@@ -13,7 +13,7 @@ PlanOptions Network::planned(PlanOptions options) const {
   return planned_for(device, options);
 }
 
-Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t batch)
+Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t batch, Weights weights)
     : classes_(network.classes), image_(image), dtype_(dtype) {
   if (image.rank() != 3) {
     fail("classifier: images must be [H,W,C], not ", image);
@@ -21,14 +21,17 @@ Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t
   const int64_t parts = network.device == Device::cpu ? std::clamp<int64_t>(thread_count(), 1, batch) : 1;
   input_ = graph_.input("images", dtype, {(batch + parts - 1) / parts, image[0], image[1], image[2]});
   output_ = softmax(network.make(graph_)->forward(decode(input_), Mode::evaluation));
+  PlanOptions options = network.planned();
+  options.kernels.weights_stay = weights == Weights::stay;
+  const auto kept = std::make_shared<Arena>(accelerator_for(network.device));
   const auto arena = network.arena ? network.arena : std::make_shared<Arena>(accelerator_for(network.device));
   const ThreadCount of_each(parts > 1 ? 1 : thread_count());
   int64_t first_byte = 0;
   for (int64_t part = 0; part < parts; ++part) {
-    Plan plan = make_plan(graph_, std::vector{output_}, network.planned());
+    Plan plan = make_plan(graph_, std::vector{output_}, options);
     const int64_t bytes = round_up(plan.peak_bytes(), memory_alignment);
     parts_.push_back(
-        std::make_unique<Executor>(std::move(plan), network.device, network.variables, arena, first_byte));
+        std::make_unique<Executor>(std::move(plan), network.device, network.variables, arena, first_byte, kept));
     first_byte += bytes;
   }
 }
@@ -44,6 +47,10 @@ std::vector<float> Classifier::probabilities(const Tensor& images, const std::ve
   const Shape batch = input_.shape();
   if (images.dtype() != dtype_ || images.shape().with(0, batch[0]) != batch) {
     fail("classifier: made for ", dtype_, image_, " images, was given ", images.dtype(), images.shape());
+  }
+  if (!keeps_weights_) {
+    parts_[0]->keep_weights();
+    keeps_weights_ = true;
   }
   const auto count = static_cast<int64_t>(indices.size());
   std::vector<float> result(static_cast<size_t>(count * classes_));

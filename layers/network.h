@@ -21,12 +21,16 @@ struct Network {
   PlanOptions planned(PlanOptions options = {}) const;
 };
 
+// Whether a network's weights change while something that runs it lives. Of those that stay kernels keep a form of their
+// own, which takes memory.
+enum class Weights { change, stay };
+
 // Runs a network in evaluation mode over any number of images of one shape. On the CPU each thread runs all of it over
 // images of its own: no thread waits for another, or reads what another one wrote.
 class Classifier {
  public:
   // `image` is [H,W,C]; `dtype` u8 or f32 (pixels in [0,1]). `batch`: images at a time, of all threads.
-  Classifier(const Network& network, Shape image, DType dtype, int64_t batch);
+  Classifier(const Network& network, Shape image, DType dtype, int64_t batch, Weights weights = Weights::stay);
 
   // Softmax probabilities [n, classes] of n images [n,H,W,C], or of the rows `indices` of them. `seconds`, when given,
   // receives what Executor::run says of the last batch, of the thread that took longest.
@@ -49,6 +53,7 @@ class Classifier {
   Graph graph_;
   Value input_, output_;
   std::vector<std::unique_ptr<Executor>> parts_;
+  bool keeps_weights_ = false;  // they have been made ready
 };
 
 }  // namespace fer

@@ -108,7 +108,7 @@ Trainer::Trainer(const TrainOptions& options, Network network, std::string head,
   if (!validation_.empty()) {
     const Shape& shape = validation_images_.shape();
     validator_ = std::make_unique<Classifier>(network_, Shape{shape[1], shape[2], shape[3]}, validation_images_.dtype(),
-                                              std::min<int64_t>(evaluation_batch, options_.batch));
+                                              std::min<int64_t>(evaluation_batch, options_.batch), Weights::change);
   }
   std::error_code reason;
   std::filesystem::create_directories(run_, reason);

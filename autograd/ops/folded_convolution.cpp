@@ -38,7 +38,7 @@ std::vector<int> FoldedConvolution::in_place() const {
 Kernel FoldedConvolution::prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                                   const PrepareOptions& options) const {
   if (takes_prepared(inputs[0].dtype, options)) {
-    return prepare_fast(inputs, outputs[0]);
+    return prepare_fast(inputs, outputs[0], options.weights_stay);
   }
   const Kernel convolution = convolution_->prepare(of_convolution(inputs), outputs, options);
   const Kernel norm = norm_->prepare(of_norm(inputs, outputs[0]), outputs, options);
@@ -63,7 +63,8 @@ Kernel FoldedConvolution::prepare(std::span<const ValueType> inputs, std::span<c
   return both;
 }
 
-Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const ValueType& output) const {
+Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const ValueType& output,
+                                       bool weights_stay) const {
   const Shape w = inputs[1].shape;
   const Activation activation = norm_->activation;
   const bool add = norm_->has_residual;
@@ -75,29 +76,45 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
   } else {
     run = prepare_conv2d_forward(params_, inputs[0].shape, w, output.shape, true, {add, activation});
   }
-  // Behind the convolution's workspace, where its threads' own parts lie at the same places each time.
-  const int64_t weights_at = round_up(run.workspace_bytes, memory_alignment);
-  const int64_t bias_at = weights_at + round_up(inputs[1].bytes(), memory_alignment);
-  const int64_t bytes = bias_at + inputs[bias_ ? 3 : 2].bytes();
-  const auto kernel = [=, bias = bias_, epsilon = norm_->params.epsilon, run = run.run](
-                          const StepContext*, auto in, auto out, std::byte* workspace) {
-    const auto given = [&](size_t i) { return in[i].template as<const float>(); };
-    const size_t norm = bias ? 3 : 2;
-    const View<float> weights{reinterpret_cast<float*>(workspace + weights_at), w};
-    const View<float> biases{reinterpret_cast<float*>(workspace + bias_at), in[norm].shape};
+  const size_t norm = bias_ ? 3 : 2;  // of its inputs
+  const int64_t bias_at = round_up(inputs[1].bytes(), memory_alignment);
+  const int64_t folded_bytes = bias_at + inputs[norm].bytes();
+  const auto fold = [=, bias = bias_, epsilon = norm_->params.epsilon](std::span<const AnyView> in, std::byte* folded) {
+    const auto given = [&](size_t i) { return in[i].as<const float>(); };
     fold_batch_norm(epsilon, given(1), bias ? given(2) : View<const float>{}, given(norm), given(norm + 1),
-                    given(norm + 2), given(norm + 3), weights, biases);
-    const auto y = out[0].template as<float>();
-    const float* const residual = add ? given(norm + 4).data : y.data;
+                    given(norm + 2), given(norm + 3), {reinterpret_cast<float*>(folded), w},
+                    {reinterpret_cast<float*>(folded + bias_at), in[norm].shape});
+  };
+  const auto convolve = [=, run = run.run](std::span<const AnyView> in, std::span<const AnyView> out,
+                                           const std::byte* folded, std::byte* workspace) {
+    const auto y = out[0].as<float>();
+    const float* const residual = add ? in[norm + 4].as<const float>().data : y.data;
     if (residual != y.data) {
       parallel_for(y.size(), 1 << 15,
                    [&](int64_t begin, int64_t end) { std::copy(residual + begin, residual + end, y.data + begin); });
     }
-    run(given(0), weights, biases, y, workspace);
+    run(in[0].as<const float>(), {reinterpret_cast<const float*>(folded), w},
+        {reinterpret_cast<const float*>(folded + bias_at), in[norm].shape}, y, workspace);
   };
-  Kernel folded{kernel, bytes};
-  folded.saved_flops = run.saved_flops;
-  return folded;
+  Kernel kernel;
+  if (weights_stay) {
+    kernel.kept_bytes = folded_bytes;
+    kernel.keep = fold;
+    kernel.workspace_bytes = run.workspace_bytes;
+    kernel.run = [convolve](const StepContext*, auto in, auto out, std::byte* workspace) {
+      convolve(in, out, static_cast<const std::byte*>(in.back().data), workspace);
+    };
+  } else {
+    // Behind the convolution's workspace, where its threads' own parts lie at the same places each time.
+    const int64_t folded_at = round_up(run.workspace_bytes, memory_alignment);
+    kernel.workspace_bytes = folded_at + folded_bytes;
+    kernel.run = [=](const StepContext*, auto in, auto out, std::byte* workspace) {
+      fold(in, workspace + folded_at);
+      convolve(in, out, workspace + folded_at, workspace);
+    };
+  }
+  kernel.saved_flops = run.saved_flops;
+  return kernel;
 }
 
 }  // namespace fer

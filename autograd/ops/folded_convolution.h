@@ -43,7 +43,7 @@ class FoldedConvolution : public Operation {
   template <class T>
   std::vector<T> of_norm(std::span<const T> all, const T& result) const;
 
-  Kernel prepare_fast(std::span<const ValueType> inputs, const ValueType& output) const;
+  Kernel prepare_fast(std::span<const ValueType> inputs, const ValueType& output, bool weights_stay) const;
 
   std::shared_ptr<const Operation> convolution_;
   std::shared_ptr<const BatchNormInference> norm_;
