@@ -51,7 +51,7 @@ using PreparedConv2dBackwardData =
 using PreparedConv2dBackwardWeight =
     Prepared<void(View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace)>;
 PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
-                                             bool bias, const Conv2dEpilogue& epilogue = {});
+                                             bool bias, const Conv2dEpilogue& epilogue = {}, bool weights_stay = false);
 PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                         const Shape& dx);
 PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,

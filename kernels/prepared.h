@@ -14,6 +14,11 @@ struct Prepared {
   std::function<Signature> run;
   int64_t workspace_bytes = 0;
   int64_t saved_flops = 0;  // of the operation's definition, that are not done
+
+  // Where weights stay and a form of their own is worth its memory: what `keep` makes of them, once, is given to `run`
+  // in their place.
+  int64_t kept_bytes = 0;
+  std::function<void(const float* weights, std::byte* kept)> keep{};
 };
 
 }  // namespace fer

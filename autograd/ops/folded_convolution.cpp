@@ -74,15 +74,16 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
       depthwise_forward<float>(params, x, w, b, y, activation);
     };
   } else {
-    run = prepare_conv2d_forward(params_, inputs[0].shape, w, output.shape, true, {add, activation});
+    run = prepare_conv2d_forward(params_, inputs[0].shape, w, output.shape, true, {add, activation}, weights_stay);
   }
   const size_t norm = bias_ ? 3 : 2;  // of its inputs
-  const int64_t bias_at = round_up(inputs[1].bytes(), memory_alignment);
+  const int64_t bias_at = round_up(std::max(inputs[1].bytes(), run.kept_bytes), memory_alignment);
   const int64_t folded_bytes = bias_at + inputs[norm].bytes();
-  const auto fold = [=, bias = bias_, epsilon = norm_->params.epsilon](std::span<const AnyView> in, std::byte* folded) {
+  const auto fold = [=, bias = bias_, epsilon = norm_->params.epsilon](std::span<const AnyView> in, std::byte* weights,
+                                                                       std::byte* folded) {
     const auto given = [&](size_t i) { return in[i].as<const float>(); };
     fold_batch_norm(epsilon, given(1), bias ? given(2) : View<const float>{}, given(norm), given(norm + 1),
-                    given(norm + 2), given(norm + 3), {reinterpret_cast<float*>(folded), w},
+                    given(norm + 2), given(norm + 3), {reinterpret_cast<float*>(weights), w},
                     {reinterpret_cast<float*>(folded + bias_at), in[norm].shape});
   };
   const auto convolve = [=, run = run.run](std::span<const AnyView> in, std::span<const AnyView> out,
@@ -99,7 +100,13 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
   Kernel kernel;
   if (weights_stay) {
     kernel.kept_bytes = folded_bytes;
-    kernel.keep = fold;
+    kernel.keep = [=, keep = run.keep, own_form = run.kept_bytes > 0](std::span<const AnyView> in, std::byte* folded) {
+      const Block plain(own_form ? aligned_bytes<float>(w.size()) : 0);
+      fold(in, own_form ? plain.data() : folded, folded);
+      if (own_form) {
+        keep(reinterpret_cast<const float*>(plain.data()), folded);
+      }
+    };
     kernel.workspace_bytes = run.workspace_bytes;
     kernel.run = [convolve](const StepContext*, auto in, auto out, std::byte* workspace) {
       convolve(in, out, static_cast<const std::byte*>(in.back().data), workspace);
@@ -109,7 +116,7 @@ Kernel FoldedConvolution::prepare_fast(std::span<const ValueType> inputs, const 
     const int64_t folded_at = round_up(run.workspace_bytes, memory_alignment);
     kernel.workspace_bytes = folded_at + folded_bytes;
     kernel.run = [=](const StepContext*, auto in, auto out, std::byte* workspace) {
-      fold(in, workspace + folded_at);
+      fold(in, workspace + folded_at, workspace + folded_at);
       convolve(in, out, workspace + folded_at, workspace);
     };
   }

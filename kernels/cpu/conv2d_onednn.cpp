@@ -74,10 +74,10 @@ struct Convolution {
 }  // namespace
 
 PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
-                                             bool bias, const Conv2dEpilogue& epilogue) {
+                                             bool bias, const Conv2dEpilogue& epilogue, bool weights_stay) {
   return prepared("conv2d", x, w, [&]() -> PreparedConv2dForward {
     if (is_winograd(params, w, y)) {
-      return prepare_winograd_forward(params, x, w, y, epilogue);
+      return prepare_winograd_forward(params, x, w, y, epilogue, weights_stay);
     }
     if (is_tiled(w)) {
       return prepare_tiled_forward(params, x, w, y, epilogue);

@@ -21,6 +21,7 @@ constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own ca
 constexpr int64_t most_few_tile_bytes = int64_t{4} << 20;
 constexpr int64_t most_sum_bytes = int64_t{1} << 20;
 constexpr int64_t least_many_weight_bytes = int64_t{2} << 20;
+constexpr int64_t most_kept_bytes = int64_t{8} << 20;  // that transformed weights which stay take beyond the weights'
 
 // Matrices [rows][columns], one for each element of a transformed tile. Neighbouring rows and matrices start in
 // different sets of the cache.
@@ -145,10 +146,11 @@ int64_t channels_at_once(int64_t outputs, int64_t inputs, const Tiles& tiles) {
 // y = A^T [(G g G^T) * (B^T x B)] A, in blocks of output channels. Threads share out the tiles, each in blocks of
 // tiles; or, where there are so few that the weights are most of the work, the output channels: each thread then
 // transforms all tiles, and its own weights. Workspace: each thread's tiles and their products; the weights of a block,
-// of all threads or of each, transformed [elements][channels / panel][inputs][panel]; a pixel of zeros.
+// of all threads or of each, transformed [elements][channels / panel][inputs][panel], unless those of all blocks were
+// kept; a pixel of zeros.
 class Product {
  public:
-  Product(const Tiles& tiles, const Weights& weights, const Conv2dEpilogue& epilogue)
+  Product(const Tiles& tiles, const Weights& weights, const Conv2dEpilogue& epilogue, bool weights_stay = false)
       : tiles_(tiles),
         weights_(weights),
         epilogue_(epilogue),
@@ -161,36 +163,60 @@ class Product {
         v_(tiles.elements(), tiles_at_once_, weights.inputs),
         m_(tiles.elements(), tiles_at_once_, channels_),
         threads_(std::clamp<int64_t>(
-            shares_tiles_ ? tiles_.count() / winograd_tiles : weights.outputs / winograd_channels, 1, thread_count())) {
+            shares_tiles_ ? tiles_.count() / winograd_tiles : weights.outputs / winograd_channels, 1, thread_count())),
+        blocks_((weights.outputs + channels_ - 1) / channels_),
+        keeps_weights_(weights_stay &&
+                       blocks_ * u_.size <=
+                           aligned_bytes<float>(weights.outputs * weights.inputs * weights.taps * weights.taps) +
+                               most_kept_bytes) {}
+
+  int64_t kept_bytes() const { return keeps_weights_ ? blocks_ * u_.size : 0; }
+  void keep(const float* w, std::byte* kept) const {
+    for (int64_t block = 0; block < blocks_; ++block) {
+      const int64_t first = block * channels_;
+      parallel_for(weight_blocks(std::min(channels_, weights_.outputs - first)), 1, [&](int64_t begin, int64_t end) {
+        transform_weights(w, first, begin, end, true, reinterpret_cast<float*>(kept + block * u_.size));
+      });
+    }
   }
 
   int64_t workspace_bytes() const { return zeros() + aligned_bytes<float>(weights_.inputs); }
 
+  // w: the weights, or what was kept of them.
   void run(const float* x, const float* w, const float* bias, float* y, std::byte* workspace) const {
     float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, weights_.inputs, 0.0F);
     const auto v_of = [&](int part) { return reinterpret_cast<float*>(workspace + part * own_bytes()); };
-    const auto u_of = [&](int part) { return reinterpret_cast<float*>(workspace + own_weights() + part * u_.size); };
+    // The transformed weights of the channels from `first` on.
+    const auto u_of = [&](int64_t first, int part) {
+      return keeps_weights_ ? const_cast<float*>(w) + first / channels_ * u_.size / int64_t{sizeof(float)}
+                            : reinterpret_cast<float*>(workspace + own_weights() + part * u_.size);
+    };
     take_over(workspace, threads_, own_bytes(), own_bytes());
     if (!shares_tiles_) {
       parallel_parts(weights_.outputs / channels_, 1, [&](int64_t begin, int64_t end, int part) {
         transform_tiles(x, 0, tiles_.count(), zeros, v_of(part));
         for (int64_t first = begin * channels_; first < end * channels_; first += channels_) {
-          transform_weights(w, first, 0, weight_blocks(channels_), false, u_of(part));
-          multiply(v_of(part), u_of(part), bias, first, channels_, 0, tiles_.count(), y);
+          if (!keeps_weights_) {
+            transform_weights(w, first, 0, weight_blocks(channels_), false, u_of(first, part));
+          }
+          multiply(v_of(part), u_of(first, part), bias, first, channels_, 0, tiles_.count(), y);
         }
       });
       return;
     }
     for (int64_t first = 0; first < weights_.outputs; first += channels_) {
       const int64_t channels = std::min(channels_, weights_.outputs - first);
-      parallel_for(weight_blocks(channels), 1,
-                   [&](int64_t begin, int64_t end) { transform_weights(w, first, begin, end, true, u_of(0)); });
+      if (!keeps_weights_) {
+        parallel_for(weight_blocks(channels), 1, [&](int64_t begin, int64_t end) {
+          transform_weights(w, first, begin, end, true, u_of(first, 0));
+        });
+      }
       parallel_parts(tiles_.count(), winograd_tiles, [&](int64_t begin, int64_t end, int part) {
         for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {
           const int64_t count = std::min(tiles_at_once_, end - tile);
           transform_tiles(x, tile, count, zeros, v_of(part));
-          multiply(v_of(part), u_of(0), bias, first, channels, tile, count, y);
+          multiply(v_of(part), u_of(first, 0), bias, first, channels, tile, count, y);
         }
       });
     }
@@ -207,7 +233,7 @@ class Product {
   int64_t tile_bytes() const { return (weights_.inputs + channels_) * tiles_.elements() * int64_t{sizeof(float)}; }
   int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + m_.size); }
   int64_t own_weights() const { return threads_ * own_bytes(); }
-  int64_t zeros() const { return own_weights() + (shares_tiles_ ? 1 : threads_) * u_.size; }
+  int64_t zeros() const { return own_weights() + (keeps_weights_ ? 0 : shares_tiles_ ? 1 : threads_) * u_.size; }
   // Blocks that transform_weights works in, of so many output channels.
   int64_t weight_blocks(int64_t channels) const {
     return channels / tiles_.tile.panel * (weights_.inputs / winograd_channels);
@@ -255,6 +281,8 @@ class Product {
   int64_t tiles_at_once_;  // of a thread
   Planes u_, v_, m_;
   int64_t threads_;  // that have a part of the workspace
+  int64_t blocks_;   // of output channels
+  bool keeps_weights_;
 };
 
 // How threads share out a matrix of sums: in so many rows and columns of rectangles. Each thread transforms all that
@@ -393,13 +421,14 @@ bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y) {
 }
 
 PreparedConv2dForward prepare_winograd_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
-                                               const Shape& y, const Conv2dEpilogue& epilogue) {
+                                               const Shape& y, const Conv2dEpilogue& epilogue, bool weights_stay) {
   const int64_t taps = w[1];
   const Tiles tiles(x, y, taps, params.padding);
-  const Product product(tiles, {w[0], w[3], taps, taps * taps * w[3], 1, w[3]}, epilogue);
+  const Product product(tiles, {w[0], w[3], taps, taps * taps * w[3], 1, w[3]}, epilogue, weights_stay);
   return {[product](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                     std::byte* workspace) { product.run(x.data, w.data, b.data, y.data, workspace); },
-          product.workspace_bytes(), tiles.saved_flops(y)};
+          product.workspace_bytes(), tiles.saved_flops(y), product.kept_bytes(),
+          [product](const float* w, std::byte* kept) { product.keep(w, kept); }};
 }
 
 PreparedConv2dBackwardData prepare_winograd_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,

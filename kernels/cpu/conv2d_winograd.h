@@ -13,7 +13,7 @@ namespace fer {
 bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y);
 
 PreparedConv2dForward prepare_winograd_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
-                                               const Shape& y, const Conv2dEpilogue& epilogue);
+                                               const Shape& y, const Conv2dEpilogue& epilogue, bool weights_stay);
 PreparedConv2dBackwardData prepare_winograd_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                           const Shape& dx);
 PreparedConv2dBackwardWeight prepare_winograd_backward_weight(const Conv2dParams& params, const Shape& x,
