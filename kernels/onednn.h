@@ -66,6 +66,7 @@ struct MatrixShape {
   int64_t m = 0, k = 0, n = 0;
   bool a_transposed = false, b_transposed = false, bias = false;
   Conv2dEpilogue epilogue = {};
+  bool b_kept = false;  // b is given in the order that keep() brings it into; on one thread
 };
 // Threads share out the rows of long matrices, the same ones that they have in the other operations on images: what a
 // thread reads is then mostly what it wrote, and no other thread reads it. Of a product of two long matrices (a
@@ -77,6 +78,10 @@ class MatrixProduct {
   int64_t workspace_bytes() const {
     return static_cast<int64_t>(calls_.size() - 1) * own_bytes() + scratchpad_bytes_ + sum_bytes_;
   }
+  // Where b is kept: its bytes in the order that the product reads, and what brings it there.
+  int64_t kept_bytes() const { return kept_bytes_; }
+  void keep(const float* b, std::byte* kept);
+
   // `bias` is ignored unless the shape has one.
   void run(const float* a, const float* b, const float* bias, float* c, void* workspace);
 
@@ -90,6 +95,8 @@ class MatrixProduct {
   MatrixShape shape_;
   std::vector<Call> calls_;                       // one of each part of the rows
   int64_t scratchpad_bytes_ = 0, sum_bytes_ = 0;  // of each; the first one's sums are c
+  Reorder reorder_;                               // of b that is kept
+  int64_t kept_bytes_ = 0;
 };
 
 // Bytes of a layout, rounded up so that what follows it in workspace is aligned.

@@ -83,7 +83,7 @@ PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const S
       return prepare_tiled_forward(params, x, w, y, epilogue);
     }
     if (is_pointwise_product(params, w)) {
-      return prepare_pointwise_forward(params, x, w, y, bias, epilogue);
+      return prepare_pointwise_forward(params, x, w, y, bias, epilogue, weights_stay);
     }
     const memory::desc b = bias ? onednn::vector(w[0]) : memory::desc();
     const auto description = describe_forward(Geometry(params), onednn::images(x), onednn::weights_in_any_order(w), b,

@@ -66,17 +66,24 @@ bool is_pointwise_product(const Conv2dParams& params, const Shape& w) {
 // scratchpad.
 
 PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
-                                                const Shape& y, bool bias, const Conv2dEpilogue& epilogue) {
+                                                const Shape& y, bool bias, const Conv2dEpilogue& epilogue,
+                                                bool weights_stay) {
   const Shape packed = y.with(3, x[3]);
-  auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{
-      .m = y.size() / w[0], .k = w[3], .n = w[0], .b_transposed = true, .bias = bias, .epilogue = epilogue});
+  auto product = std::make_shared<MatrixProduct>(onednn::MatrixShape{.m = y.size() / w[0],
+                                                                     .k = w[3],
+                                                                     .n = w[0],
+                                                                     .b_transposed = true,
+                                                                     .bias = bias,
+                                                                     .epilogue = epilogue,
+                                                                     .b_kept = weights_stay && thread_count() == 1});
   const int64_t packed_bytes = params.stride > 1 ? aligned_bytes<float>(packed.size()) : 0;
   return {[=, stride = params.stride](View<const float> x, View<const float> w, View<const float> b, View<float> y,
                                       std::byte* workspace) {
             const float* const pixels = pack(x, packed, stride, workspace);
             product->run(pixels, w.data, b.data, y.data, workspace + packed_bytes);
           },
-          packed_bytes + product->workspace_bytes()};
+          packed_bytes + product->workspace_bytes(), 0, product->kept_bytes(),
+          [product](const float* w, std::byte* kept) { product->keep(w, kept); }};
 }
 
 PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,

@@ -9,7 +9,8 @@ namespace fer {
 bool is_pointwise_product(const Conv2dParams& params, const Shape& w);
 
 PreparedConv2dForward prepare_pointwise_forward(const Conv2dParams& params, const Shape& x, const Shape& w,
-                                                const Shape& y, bool bias, const Conv2dEpilogue& epilogue);
+                                                const Shape& y, bool bias, const Conv2dEpilogue& epilogue,
+                                                bool weights_stay);
 PreparedConv2dBackwardData prepare_pointwise_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                            const Shape& dx);
 PreparedConv2dBackwardWeight prepare_pointwise_backward_weight(const Conv2dParams& params, const Shape& x,

@@ -99,10 +99,16 @@ MatrixProduct::MatrixProduct(const MatrixShape& shape) : shape_(shape) {
   for (size_t part = 0; part < calls_.size(); ++part) {
     const int64_t rows = first_row(part + 1) - first_row(part);
     const memory::desc a = shape.a_transposed ? matrix(shape.m, rows, true) : matrix(rows, shape.k, false);
-    const memory::desc b = matrix(shape.a_transposed ? rows : shape.k, shape.n, shape.b_transposed);
+    const memory::desc given = matrix(shape.a_transposed ? rows : shape.k, shape.n, shape.b_transposed);
+    const memory::desc wanted = shape.b_kept ? memory::desc(given.dims(), given.data_type(), memory::format_tag::any) : given;
     const memory::desc c = matrix(shape.a_transposed ? shape.m : rows, shape.n, false);
-    const dnnl::matmul::desc product = shape.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
+    const dnnl::matmul::desc product = shape.bias ? dnnl::matmul::desc(a, wanted, bias, c) : dnnl::matmul::desc(a, wanted, c);
     const dnnl::matmul::primitive_desc description(product, caller_scratchpad(shape.epilogue), cpu());
+    const memory::desc b = description.weights_desc();
+    if (shape.b_kept) {
+      reorder_ = Reorder(given, b);
+      kept_bytes_ = aligned_bytes(b);
+    }
     std::vector<std::pair<int, memory::desc>> arguments{{DNNL_ARG_SRC, a},
                                                         {DNNL_ARG_WEIGHTS, b},
                                                         {DNNL_ARG_DST, c},
@@ -115,6 +121,15 @@ MatrixProduct::MatrixProduct(const MatrixShape& shape) : shape_(shape) {
   }
   if (shape.a_transposed && calls_.size() > 1) {
     sum_bytes_ = aligned_bytes(matrix(shape.m, shape.n, false));
+  }
+}
+
+void MatrixProduct::keep(const float* b, std::byte* kept) {
+  if (reorder_.empty()) {
+    std::copy_n(b, shape_.k * shape_.n, reinterpret_cast<float*>(kept));
+  } else {
+    const Block scratchpad(reorder_.scratchpad_bytes());
+    reorder_.run(b, kept, scratchpad.data());
   }
 }
 
