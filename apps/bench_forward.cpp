@@ -55,6 +55,7 @@ struct BenchForward : BenchOptions {
                    {"peak_flops_per_s", limits.flops_per_second},
                    {"flop_rate_fraction_of_peak", flops / typical.value / limits.flops_per_second},
                    {"parts", parts},
+                   {"kept_bytes", plan.kept_bytes()},
                    {"planned_peak_bytes", parts * plan.peak_bytes() + plan.kept_bytes() + plan.variable_bytes()},
                    {"peak_rss_bytes", resident}});
     put(result, "median_ms", scaled(typical, 1e3));

@@ -80,7 +80,7 @@ PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const S
       return prepare_winograd_forward(params, x, w, y, epilogue, weights_stay);
     }
     if (is_tiled(w)) {
-      return prepare_tiled_forward(params, x, w, y, epilogue);
+      return prepare_tiled_forward(params, x, w, y, epilogue, weights_stay);
     }
     if (is_pointwise_product(params, w)) {
       return prepare_pointwise_forward(params, x, w, y, bias, epilogue, weights_stay);

@@ -30,6 +30,7 @@ struct Windows {
   int64_t pixels() const { return y[0] * y[1] * y[2]; }
   int64_t panels() const { return (w[0] + lanes - 1) / lanes; }
   int64_t panel_size() const { return taps() * w[3] * lanes; }
+  int64_t panel_bytes() const { return aligned_bytes<float>(panels() * panel_size()); }  // of all
 
   // Where an output pixel stands in the images, of those in the order they are worked on: on maps so small that most
   // windows reach past an edge, place by place, so that a tile's windows reach past the same one.
@@ -39,13 +40,13 @@ struct Windows {
   }
 };
 
-// Where the workspace's parts begin: each thread's sums [block][lanes] and addresses [taps][block], weights in panels,
-// a row of zeros for pixels outside the image.
+// Where the workspace's parts begin: each thread's sums [block][lanes] and addresses [taps][block], weights in panels
+// unless those were kept, a row of zeros for pixels outside the image.
 struct Layout {
-  explicit Layout(const Windows& windows)
+  Layout(const Windows& windows, bool weights_stay)
       : own_bytes(std::max(least_own_bytes, addresses + aligned_bytes<const float*>(windows.taps() * block))),
         panels(thread_count() * own_bytes),
-        zeros(panels + aligned_bytes<float>(windows.panels() * windows.panel_size())),
+        zeros(panels + (weights_stay ? 0 : windows.panel_bytes())),
         total(zeros + aligned_bytes<float>(windows.w[3])) {}
 
   static constexpr int64_t addresses = block * lanes * static_cast<int64_t>(sizeof(double));  // of a thread's part
@@ -209,15 +210,18 @@ void multiply(const Windows& windows, const float* x, const float* zeros, const 
 bool is_tiled(const Shape& w) { return w[1] * w[2] > 1 && !has_few_channels(w); }
 
 PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
-                                            const Conv2dEpilogue& epilogue) {
+                                            const Conv2dEpilogue& epilogue, bool weights_stay) {
   const Windows windows{params, epilogue, x, w, y};
-  const Layout layout(windows);
-  return {[windows, layout](View<const float> x, View<const float> w, View<const float> b, View<float> y,
-                            std::byte* workspace) {
-            float* const panels = reinterpret_cast<float*>(workspace + layout.panels);
+  const Layout layout(windows, weights_stay);
+  return {[=](View<const float> x, View<const float> w, View<const float> b, View<float> y, std::byte* workspace) {
+            const float* panels = w.data;
             float* const zeros = reinterpret_cast<float*>(workspace + layout.zeros);
             std::fill_n(zeros, windows.w[3], 0.0F);
-            pack_panels(windows, w.data, panels);
+            if (!weights_stay) {
+              float* const packed = reinterpret_cast<float*>(workspace + layout.panels);
+              pack_panels(windows, w.data, packed);
+              panels = packed;
+            }
             const auto addresses = [&](int part) {
               return reinterpret_cast<const float**>(workspace + part * layout.own_bytes + Layout::addresses);
             };
@@ -236,7 +240,8 @@ PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Sh
               });
             }
           },
-          layout.total};
+          layout.total, 0, weights_stay ? windows.panel_bytes() : 0,
+          [windows](const float* w, std::byte* kept) { pack_panels(windows, w, reinterpret_cast<float*>(kept)); }};
 }
 
 }  // namespace fer

@@ -11,6 +11,6 @@ namespace fer {
 bool is_tiled(const Shape& w);
 
 PreparedConv2dForward prepare_tiled_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
-                                            const Conv2dEpilogue& epilogue);
+                                            const Conv2dEpilogue& epilogue, bool weights_stay);
 
 }  // namespace fer
