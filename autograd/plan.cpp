@@ -72,7 +72,9 @@ class Planner {
     const auto inputs = types_of(node.inputs, program_.values);
     const auto outputs = types_of(node.outputs, program_.values);
     node.cost = node.operation->cost(inputs, outputs);
-    node.kernel = prepare_as_stored(*node.operation, inputs, outputs, options_.kernels);
+    PrepareOptions kernels = options_.kernels;
+    kernels.weights_stay = kernels.weights_stay && has_weights(node);
+    node.kernel = prepare_as_stored(*node.operation, inputs, outputs, kernels);
     node.cost.saved_flops = node.kernel.saved_flops;
     node.run_beside = nullptr;
     if (options_.second_stream && node.operation->is_weight_gradient()) {
@@ -83,6 +85,12 @@ class Planner {
     if (node.kernel.device != plan_.device_) {
       fail(node.operation->name(), ": has no kernel for device ", plan_.device_);
     }
+  }
+
+  // Whether its second input is a variable.
+  bool has_weights(const PlannedNode& node) const {
+    return node.inputs.size() > 1 &&
+           program_.values[static_cast<size_t>(node.inputs[1])].kind == ValueKind::variable;
   }
 
   bool is_above_limit() const { return options_.memory_limit > 0 && plan_.peak_bytes_ > options_.memory_limit; }

@@ -42,7 +42,7 @@ struct PlannedNode {
   Cost cost;
   Kernel kernel;
   int64_t workspace_offset = 0;
-  int64_t kept_offset = 0;  // among what is kept
+  int64_t kept_offset = 0;             // among what is kept
   decltype(Kernel::run) run_beside{};  // kernel.run on the second stream; empty where it is not to run there
 };
 

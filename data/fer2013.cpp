@@ -4,9 +4,9 @@
 #include "data/csv.h"
 #include "data/dataset.h"
 #include "data/ferplus.h"
-#include "tensor/parallel_throwing.h"
 #include "data/part.h"
 #include "tensor/file.h"
+#include "tensor/parallel_throwing.h"
 
 namespace fer {
 

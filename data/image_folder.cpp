@@ -7,8 +7,8 @@
 #include "data/class_names.h"
 #include "data/dataset.h"
 #include "data/image.h"
-#include "tensor/parallel_throwing.h"
 #include "data/part.h"
+#include "tensor/parallel_throwing.h"
 
 namespace fer {
 

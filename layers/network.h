@@ -21,8 +21,8 @@ struct Network {
   PlanOptions planned(PlanOptions options = {}) const;
 };
 
-// Whether a network's weights change while something that runs it lives. Of those that stay kernels keep a form of their
-// own, which takes memory.
+// Whether a network's weights change while something that runs it lives. Of those that stay kernels keep a form of
+// their own, which takes memory.
 enum class Weights { change, stay };
 
 // Runs a network in evaluation mode over any number of images of one shape. On the CPU each thread runs all of it over

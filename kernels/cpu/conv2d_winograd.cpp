@@ -165,10 +165,9 @@ class Product {
         threads_(std::clamp<int64_t>(
             shares_tiles_ ? tiles_.count() / winograd_tiles : weights.outputs / winograd_channels, 1, thread_count())),
         blocks_((weights.outputs + channels_ - 1) / channels_),
-        keeps_weights_(weights_stay &&
-                       blocks_ * u_.size <=
-                           aligned_bytes<float>(weights.outputs * weights.inputs * weights.taps * weights.taps) +
-                               most_kept_bytes) {}
+        keeps_weights_(weights_stay && blocks_ * u_.size <= aligned_bytes<float>(weights.outputs * weights.inputs *
+                                                                                 weights.taps * weights.taps) +
+                                                                most_kept_bytes) {}
 
   int64_t kept_bytes() const { return keeps_weights_ ? blocks_ * u_.size : 0; }
   void keep(const float* w, std::byte* kept) const {
@@ -187,10 +186,10 @@ class Product {
     float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, weights_.inputs, 0.0F);
     const auto v_of = [&](int part) { return reinterpret_cast<float*>(workspace + part * own_bytes()); };
+    const auto made = [&](int part) { return reinterpret_cast<float*>(workspace + own_weights() + part * u_.size); };
     // The transformed weights of the channels from `first` on.
-    const auto u_of = [&](int64_t first, int part) {
-      return keeps_weights_ ? const_cast<float*>(w) + first / channels_ * u_.size / int64_t{sizeof(float)}
-                            : reinterpret_cast<float*>(workspace + own_weights() + part * u_.size);
+    const auto u_of = [&](int64_t first, int part) -> const float* {
+      return keeps_weights_ ? w + first / channels_ * u_.size / int64_t{sizeof(float)} : made(part);
     };
     take_over(workspace, threads_, own_bytes(), own_bytes());
     if (!shares_tiles_) {
@@ -198,7 +197,7 @@ class Product {
         transform_tiles(x, 0, tiles_.count(), zeros, v_of(part));
         for (int64_t first = begin * channels_; first < end * channels_; first += channels_) {
           if (!keeps_weights_) {
-            transform_weights(w, first, 0, weight_blocks(channels_), false, u_of(first, part));
+            transform_weights(w, first, 0, weight_blocks(channels_), false, made(part));
           }
           multiply(v_of(part), u_of(first, part), bias, first, channels_, 0, tiles_.count(), y);
         }
@@ -208,9 +207,8 @@ class Product {
     for (int64_t first = 0; first < weights_.outputs; first += channels_) {
       const int64_t channels = std::min(channels_, weights_.outputs - first);
       if (!keeps_weights_) {
-        parallel_for(weight_blocks(channels), 1, [&](int64_t begin, int64_t end) {
-          transform_weights(w, first, begin, end, true, u_of(first, 0));
-        });
+        parallel_for(weight_blocks(channels), 1,
+                     [&](int64_t begin, int64_t end) { transform_weights(w, first, begin, end, true, made(0)); });
       }
       parallel_parts(tiles_.count(), winograd_tiles, [&](int64_t begin, int64_t end, int part) {
         for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {

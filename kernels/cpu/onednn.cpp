@@ -100,9 +100,11 @@ MatrixProduct::MatrixProduct(const MatrixShape& shape) : shape_(shape) {
     const int64_t rows = first_row(part + 1) - first_row(part);
     const memory::desc a = shape.a_transposed ? matrix(shape.m, rows, true) : matrix(rows, shape.k, false);
     const memory::desc given = matrix(shape.a_transposed ? rows : shape.k, shape.n, shape.b_transposed);
-    const memory::desc wanted = shape.b_kept ? memory::desc(given.dims(), given.data_type(), memory::format_tag::any) : given;
+    const memory::desc wanted =
+        shape.b_kept ? memory::desc(given.dims(), given.data_type(), memory::format_tag::any) : given;
     const memory::desc c = matrix(shape.a_transposed ? shape.m : rows, shape.n, false);
-    const dnnl::matmul::desc product = shape.bias ? dnnl::matmul::desc(a, wanted, bias, c) : dnnl::matmul::desc(a, wanted, c);
+    const dnnl::matmul::desc product =
+        shape.bias ? dnnl::matmul::desc(a, wanted, bias, c) : dnnl::matmul::desc(a, wanted, c);
     const dnnl::matmul::primitive_desc description(product, caller_scratchpad(shape.epilogue), cpu());
     const memory::desc b = description.weights_desc();
     if (shape.b_kept) {
