@@ -56,21 +56,12 @@ std::vector<float> Classifier::probabilities(const Tensor& images, const std::ve
   std::vector<float> result(static_cast<size_t>(count * classes_));
   const int64_t parts = std::min(count, this->parts());
   std::vector<std::vector<double>> of_parts(static_cast<size_t>(parts));
-  const auto run = [&](int64_t part) {
+  parallel_throwing(parts, 1, [&](int64_t part) {
+    const ThreadCount of_each(this->parts() > 1 ? 1 : thread_count());
     const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
     run_part(*parts_[static_cast<size_t>(part)], images, indices, begin, end, result.data() + begin * classes_,
              seconds != nullptr ? &of_parts[static_cast<size_t>(part)] : nullptr);
-  };
-  if (this->parts() == 1) {
-    for (int64_t part = 0; part < parts; ++part) {
-      run(part);
-    }
-  } else {
-    parallel_throwing(parts, 1, [&](int64_t part) {
-      const ThreadCount of_each(1);
-      run(part);
-    });
-  }
+  });
   if (seconds != nullptr && parts > 0) {
     const auto sum = [](const std::vector<double>& of_part) {
       return std::accumulate(of_part.begin(), of_part.end(), 0.0);
