@@ -160,6 +160,9 @@ PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& 
     if (is_small_map(dw, dy)) {
       return prepare_small_map_backward_weight(params, dy, dw, bias);
     }
+    if (is_window_product(params, dw)) {
+      return prepare_window_product_backward_weight(params.padding, x, dy, dw);
+    }
     const Geometry g(params);
     const memory::desc images = onednn::images(x), cotangents = onednn::images(dy);
     const memory::desc weights = onednn::weights_in_any_order(dw);

@@ -5,6 +5,9 @@
 
 #include "kernels/channel_sum.h"
 #include "kernels/cpu/conv2d_taps.h"
+#include "kernels/cpu/lanes.h"
+#include "kernels/cpu/own_workspace.h"
+#include "kernels/cpu/winograd_tile.h"
 #include "kernels/onednn.h"
 #include "tensor/parallel.h"
 
@@ -185,6 +188,143 @@ PreparedConv2dBackwardData prepare_few_channels_backward_data(const Conv2dParams
             }
           },
           window_bytes + product->workspace_bytes()};
+}
+
+bool is_window_product(const Conv2dParams& params, const Shape& w) {
+  return has_few_channels(w) && params.stride == 1 && w[0] % winograd_channels == 0;
+}
+
+namespace {
+
+// dw and db = [windows, 1]^T dy, by the products of Winograd's weight gradient. Each thread sums images of its own:
+// floats over an image, doubles over images. Its part of the workspace: totals and sums [values][O], windows
+// [pixels][values], the rows of pixels that they read, between the zeros around them.
+class WindowProduct {
+ public:
+  WindowProduct(const Padding& padding, const Shape& x, const Shape& dy, const Shape& dw)
+      : padding_(padding),
+        x_(x),
+        dy_(dy),
+        dw_(dw),
+        tile_(winograd_tile(4, 3)),  // whose products are those of any
+        window_(dw.size() / dw[0]),
+        values_(round_up(window_ + 1, tile_.factors)),
+        rows_(std::clamp(std::clamp(cached / values_, winograd_chunk, most_pixels) / dy[2], int64_t{1}, dy[1])),
+        row_size_((x[2] + padding.left + padding.right) * x[3] + slack),
+        read_rows_(rows_ - 1 + dw[1]),
+        sums_(values_ * dw[0] * int64_t{sizeof(double)}),
+        windows_(sums_ + aligned_bytes<float>(values_ * dw[0])),
+        pixels_(windows_ + aligned_bytes<float>(rows_ * dy[2] * values_ + slack)),
+        own_bytes_(std::max(least_own_bytes, pixels_ + aligned_bytes<float>(read_rows_ * row_size_))) {}
+
+  int64_t workspace_bytes() const { return std::min<int64_t>(thread_count(), x_[0]) * own_bytes_; }
+
+  void run(const float* x, const float* dy, float* dw, float* db, std::byte* workspace) const {
+    int parts = 1;
+    parallel_parts(x_[0], 1, [&](int64_t begin, int64_t end, int part) {
+      sum(x, dy, begin, end, workspace + part * own_bytes_);
+      if (end == x_[0]) {
+        parts = part + 1;
+      }
+    });
+    const auto total = [&](int64_t value, int64_t output) {
+      double all = 0;
+      for (int part = 0; part < parts; ++part) {
+        all += reinterpret_cast<const double*>(workspace + part * own_bytes_)[value * dw_[0] + output];
+      }
+      return static_cast<float>(all);
+    };
+    for (int64_t output = 0; output < dw_[0]; ++output) {
+      for (int64_t value = 0; value < window_; ++value) {
+        dw[output * window_ + value] = total(value, output);
+      }
+      if (db != nullptr) {
+        db[output] = total(window_, output);
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t slack = Wide<float>::width;  // what is copied ends with whole registers
+  static constexpr int64_t cached = 1 << 12, most_pixels = 96;
+
+  // Over images begin … end - 1.
+  void sum(const float* x, const float* dy, int64_t begin, int64_t end, std::byte* own) const {
+    const int64_t outputs = dw_[0], size = values_ * outputs, pixel_row = dy_[2] * outputs;
+    const int64_t ahead = rows_ * pixel_row * tile_.panel * tile_.factors / size;  // what is asked for at each step
+    double* const totals = reinterpret_cast<double*>(own);
+    float* const sums = reinterpret_cast<float*>(own + sums_);
+    float* const windows = reinterpret_cast<float*>(own + windows_);
+    float* const pixels = reinterpret_cast<float*>(own + pixels_);
+    std::fill_n(totals, size, 0.0);
+    std::fill_n(pixels, read_rows_ * row_size_, 0.0F);
+    for (int64_t n = begin; n < end; ++n) {
+      for (int64_t row = 0; row < dy_[1]; row += rows_) {
+        const int64_t rows = std::min(rows_, dy_[1] - row);
+        lay_out(x + n * x_[1] * x_[2] * x_[3], row, rows, pixels, windows);
+        const float* const cotangents = dy + (n * dy_[1] + row) * pixel_row;
+        const float* next = cotangents + rows * pixel_row;
+        const float* const limit = dy + end * dy_[1] * pixel_row;
+        for (int64_t o = 0; o < outputs; o += tile_.panel) {
+          for (int64_t v = 0; v < values_; v += tile_.factors) {
+            prefetch(next, std::min(ahead, limit - next));
+            next += std::min(ahead, limit - next);
+            tile_.add_products(windows + v, values_, cotangents + o, outputs, rows * dy_[2], row == 0,
+                               sums + v * outputs + o, outputs);
+          }
+        }
+      }
+      for (int64_t i = 0; i < size; ++i) {
+        totals[i] += static_cast<double>(sums[i]);
+      }
+    }
+  }
+
+  // The windows of output rows first … first + rows - 1 of an image, each followed by a one; what fills the row up is
+  // of no account.
+  void lay_out(const float* image, int64_t first, int64_t rows, float* pixels, float* windows) const {
+    const int64_t channels = x_[3], row_length = x_[2] * channels, top = first - padding_.top;
+    for (int64_t r = 0; r < read_rows_; ++r) {
+      float* const to = pixels + r * row_size_ + padding_.left * channels;
+      if (top + r >= 0 && top + r < x_[1]) {
+        std::copy_n(image + (top + r) * row_length, row_length, to);
+      } else {
+        std::fill_n(to, row_length, 0.0F);
+      }
+    }
+    const int64_t length = dw_[2] * channels, columns = dy_[2];
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* from = pixels + r * row_size_;
+      for (int64_t column = 0; column < columns; ++column, from += channels, windows += values_) {
+        for (int64_t at = 0, row = 0; at < window_; at += length, row += row_size_) {
+          for (int64_t i = 0; i < length; i += slack) {
+            Wide<float>::store(windows + at + i, Wide<float>::load(from + row + i));
+          }
+        }
+        windows[window_] = 1;
+      }
+    }
+  }
+
+  Padding padding_;
+  Shape x_, dy_, dw_;
+  WinogradTile tile_;
+  int64_t window_, values_;          // of a window; with the one and what fills the row up
+  int64_t rows_;                     // of output pixels, at a time
+  int64_t row_size_, read_rows_;     // of the pixels that their windows read
+  int64_t sums_, windows_, pixels_;  // where they begin in a thread's part
+  int64_t own_bytes_;
+};
+
+}  // namespace
+
+PreparedConv2dBackwardWeight prepare_window_product_backward_weight(const Padding& padding, const Shape& x,
+                                                                    const Shape& dy, const Shape& dw) {
+  const WindowProduct product(padding, x, dy, dw);
+  return {[product](View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace) {
+            product.run(x.data, dy.data, dw.data, db.data, workspace);
+          },
+          product.workspace_bytes()};
 }
 
 }  // namespace fer

@@ -30,4 +30,11 @@ bool has_few_channels(const Shape& w);
 PreparedConv2dBackwardData prepare_few_channels_backward_data(const Conv2dParams& params, const Shape& w,
                                                               const Shape& dy);
 
+// Their weight gradient with a stride of 1, for multiples of 32 output channels: the windows of a few rows laid out at
+// a time, in the cache, and multiplied by the cotangents.
+bool is_window_product(const Conv2dParams& params, const Shape& w);
+
+PreparedConv2dBackwardWeight prepare_window_product_backward_weight(const Padding& padding, const Shape& x,
+                                                                    const Shape& dy, const Shape& dw);
+
 }  // namespace fer

@@ -20,6 +20,7 @@ constexpr int64_t most_tile_bytes = int64_t{3} << 18;    // of a thread's own ca
 // Transformed tiles are few up to this size, and weights many from this size on.
 constexpr int64_t most_few_tile_bytes = int64_t{4} << 20;
 constexpr int64_t most_sum_bytes = int64_t{1} << 20;
+constexpr int64_t most_own_sum_bytes = int64_t{5} << 19;  // that every thread has one of
 constexpr int64_t least_many_weight_bytes = int64_t{2} << 20;
 constexpr int64_t most_kept_bytes = int64_t{8} << 20;  // that transformed weights which stay take beyond the weights'
 
@@ -288,6 +289,7 @@ class Product {
 struct Rectangles {
   int64_t rows = 1, columns = 1;
 
+  Rectangles() = default;
   // Of sums of so many output and input channels.
   Rectangles(int64_t outputs, int64_t inputs) {
     const auto cost = [&](int64_t rows, int64_t columns) {
@@ -316,9 +318,10 @@ struct Rectangles {
   }
 };
 
-// dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G, in blocks of output channels. Each sum is made by one thread,
-// in one order. Workspace: each thread's transformed x and dy and its part of the sums, apart from the others':
-// hardware that fetches ahead would take the lines around its own; a pixel of zeros.
+// dw = G^T [sum over tiles of (A dy A^T) * (B^T x B)] G. Where the sums are small each thread makes them all, of its
+// own share of the tiles; otherwise its own rectangle of them, of all tiles, in blocks of output channels. Workspace:
+// each thread's transformed x and dy and its sums, apart from the others': hardware that fetches ahead would take the
+// lines around its own; a pixel of zeros.
 class WeightGradient {
  public:
   explicit WeightGradient(const Tiles& tiles)
@@ -326,12 +329,15 @@ class WeightGradient {
         inputs_(tiles.from[3]),
         few_tiles_(channel_bytes() * tiles.count() <= most_few_tile_bytes &&
                    channel_bytes() * tiles.to[3] > most_weight_bytes),
+        shares_tiles_(!few_tiles_ && channel_bytes() * tiles.to[3] <= most_own_sum_bytes),
         channels_(few_tiles_ ? std::clamp<int64_t>(most_sum_bytes / channel_bytes() / winograd_channels, 1,
                                                    tiles.to[3] / winograd_channels) *
                                    winograd_channels
                              : channels_at_once(tiles.to[3], inputs_, tiles)),
         tiles_at_once_(few_tiles_ ? tiles.count() : std::min(winograd_chunk, tiles.count())),
-        parts_(channels_, inputs_),
+        parts_(shares_tiles_ ? Rectangles() : Rectangles(channels_, inputs_)),
+        threads_(shares_tiles_ ? std::clamp<int64_t>(tiles.count() / winograd_chunk, 1, thread_count())
+                               : parts_.count()),
         sums_(tiles.elements(), Rectangles::widest(channels_, parts_.rows),
               Rectangles::widest(inputs_, parts_.columns)),
         v_(tiles.elements(), tiles_at_once_, Rectangles::widest(inputs_, parts_.columns)),
@@ -343,7 +349,27 @@ class WeightGradient {
     float* const zeros = reinterpret_cast<float*>(workspace + this->zeros());
     std::fill_n(zeros, std::max(inputs_, tiles_.to[3]), 0.0F);
     const int64_t taps = tiles_.tile.taps * tiles_.tile.taps;
-    take_over(workspace, parts_.count(), own_bytes(), own_bytes());
+    take_over(workspace, threads_, own_bytes(), own_bytes(), shares_tiles_);
+    if (shares_tiles_) {
+      parallel_parts(tiles_.count(), winograd_chunk, [&](int64_t begin, int64_t end, int64_t part) {
+        sum(x, dy, begin, end, inputs_, channels_, false, zeros, workspace + part * own_bytes());
+      });
+      parallel_for(channels_, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t o = begin; o < end; ++o) {
+          float* const all = sums_of(workspace) + o * sums_.row;
+          for (int64_t part = 1; part < threads_; ++part) {
+            const float* const more = sums_of(workspace + part * own_bytes()) + o * sums_.row;
+            for (int64_t i = 0; i < tiles_.elements(); ++i) {
+              for (int64_t c = 0; c < inputs_; ++c) {
+                all[i * sums_.plane + c] += more[i * sums_.plane + c];
+              }
+            }
+          }
+          tiles_.tile.weight_gradient(all, sums_.plane, inputs_, dw + o * taps * inputs_, inputs_);
+        }
+      });
+      return;
+    }
     for (int64_t first = 0; first < tiles_.to[3]; first += channels_) {
       const int64_t channels = std::min(channels_, tiles_.to[3] - first);
       parallel_for(parts_.count(), 1, [&](int64_t begin, int64_t end) {
@@ -354,11 +380,9 @@ class WeightGradient {
           const int64_t outputs = Rectangles::begin(channels, parts_.rows, row + 1) - o;
           const int64_t inputs = Rectangles::begin(inputs_, parts_.columns, column + 1) - c;
           std::byte* const own = workspace + part * own_bytes();
-          float* const sums = reinterpret_cast<float*>(own + v_.size + d_.size);
-          sum(x + c, dy + first + o, inputs, outputs, first > 0, zeros, reinterpret_cast<float*>(own),
-              reinterpret_cast<float*>(own + v_.size), sums);
+          sum(x + c, dy + first + o, 0, tiles_.count(), inputs, outputs, first > 0, zeros, own);
           for (int64_t i = 0; i < outputs; ++i) {
-            tiles_.tile.weight_gradient(sums + i * sums_.row, sums_.plane, inputs,
+            tiles_.tile.weight_gradient(sums_of(own) + i * sums_.row, sums_.plane, inputs,
                                         dw + (first + o + i) * taps * inputs_ + c, inputs_);
           }
         }
@@ -369,13 +393,17 @@ class WeightGradient {
  private:
   int64_t channel_bytes() const { return tiles_.elements() * inputs_ * int64_t{sizeof(float)}; }
   int64_t own_bytes() const { return std::max(least_own_bytes, v_.size + d_.size + sums_.size); }
-  int64_t zeros() const { return parts_.count() * own_bytes(); }
+  int64_t zeros() const { return threads_ * own_bytes(); }
+  float* sums_of(std::byte* own) const { return reinterpret_cast<float*>(own + v_.size + d_.size); }
 
-  // Over all tiles, of some channels. `again`: v was last used for the same.
-  void sum(const float* x, const float* dy, int64_t inputs, int64_t outputs, bool again, const float* zeros, float* v,
-           float* d, float* sums) const {
-    for (int64_t tile = 0; tile < tiles_.count(); tile += tiles_at_once_) {
-      const int64_t count = std::min(tiles_at_once_, tiles_.count() - tile);
+  // Over tiles begin … end - 1, of some channels. `again`: the place was last used for the same x.
+  void sum(const float* x, const float* dy, int64_t begin, int64_t end, int64_t inputs, int64_t outputs, bool again,
+           const float* zeros, std::byte* own) const {
+    float* const v = reinterpret_cast<float*>(own);
+    float* const d = reinterpret_cast<float*>(own + v_.size);
+    float* const sums = sums_of(own);
+    for (int64_t tile = begin; tile < end; tile += tiles_at_once_) {
+      const int64_t count = std::min(tiles_at_once_, end - tile);
       if (!again || count < tiles_.count()) {
         tiles_.for_inputs(tile, count, x, inputs, zeros, [&](int64_t t, const float** pixels) {
           tiles_.tile.input(pixels, inputs, v + t * v_.row, v_.plane);
@@ -387,7 +415,7 @@ class WeightGradient {
       for (int64_t i = 0; i < tiles_.elements(); ++i) {
         for (int64_t c = 0; c < inputs; c += tiles_.tile.panel) {
           for (int64_t o = 0; o < outputs; o += tiles_.tile.factors) {
-            tiles_.tile.add_products(d + i * d_.plane + o, d_.row, v + i * v_.plane + c, v_.row, count, tile == 0,
+            tiles_.tile.add_products(d + i * d_.plane + o, d_.row, v + i * v_.plane + c, v_.row, count, tile == begin,
                                      sums + i * sums_.plane + o * sums_.row + c, sums_.row);
           }
         }
@@ -397,10 +425,12 @@ class WeightGradient {
 
   Tiles tiles_;
   int64_t inputs_;
-  bool few_tiles_;    // and many weights: all tiles are transformed at once, the sums stay in the cache
-  int64_t channels_;  // output channels of a block
+  bool few_tiles_;     // and many weights: all tiles are transformed at once, the sums stay in the cache
+  bool shares_tiles_;  // among threads
+  int64_t channels_;   // output channels of a block
   int64_t tiles_at_once_;
   Rectangles parts_;
+  int64_t threads_;  // that have a part of the workspace
   Planes sums_, v_, d_;
 };
 

@@ -1,5 +1,7 @@
 #include "kernels/dropout.h"
 
+#include <immintrin.h>
+
 #include <algorithm>
 
 #include "tensor/parallel.h"
@@ -10,38 +12,60 @@ namespace fer {
 namespace {
 
 constexpr int64_t grain = 1 << 14;
-constexpr int64_t lanes = 16;           // Philox blocks computed side by side
-constexpr int64_t numbers = 4 * lanes;  // what they give
+constexpr int64_t registers = 2, lanes = 4;    // of Philox blocks computed side by side
+constexpr int64_t blocks = registers * lanes;  // in all
+constexpr int64_t numbers = 4 * blocks;        // what they give
 
-// numbers[4 lane + k] = number k of block first + lane, as Philox::block computes it.
-void draw(const DropoutParams& params, const StepContext& step, uint64_t first, uint32_t* result) {
-  uint32_t counter[4][lanes];
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    const uint64_t block = first + static_cast<uint64_t>(lane);
-    counter[0][lane] = static_cast<uint32_t>(block);
-    counter[1][lane] = static_cast<uint32_t>(block >> 32);
-    counter[2][lane] = params.stream;
-    counter[3][lane] = static_cast<uint32_t>(step.step);
-  }
-  uint32_t key[2] = {static_cast<uint32_t>(step.seed),
-                     static_cast<uint32_t>(step.seed >> 32) ^ static_cast<uint32_t>(step.step >> 32)};
-  for (int round = 0; round < 10; ++round) {
-#pragma omp simd
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      const uint64_t p0 = uint64_t{0xD2511F53} * counter[0][lane];
-      const uint64_t p1 = uint64_t{0xCD9E8D57} * counter[2][lane];
-      counter[0][lane] = static_cast<uint32_t>(p1 >> 32) ^ counter[1][lane] ^ key[0];
-      counter[1][lane] = static_cast<uint32_t>(p1);
-      counter[2][lane] = static_cast<uint32_t>(p0 >> 32) ^ counter[3][lane] ^ key[1];
-      counter[3][lane] = static_cast<uint32_t>(p0);
+__m256i fill(uint64_t value) { return _mm256_set1_epi64x(static_cast<int64_t>(value)); }
+
+// What Philox's ten rounds mix in.
+struct Keys {
+  explicit Keys(const StepContext& step) {
+    uint32_t key[2] = {static_cast<uint32_t>(step.seed),
+                       static_cast<uint32_t>(step.seed >> 32) ^ static_cast<uint32_t>(step.step >> 32)};
+    for (auto& round : rounds) {
+      round[0] = fill(key[0]);
+      round[1] = fill(key[1]);
+      key[0] += 0x9E3779B9;
+      key[1] += 0xBB67AE85;
     }
-    key[0] += 0x9E3779B9;
-    key[1] += 0xBB67AE85;
   }
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    for (int64_t k = 0; k < 4; ++k) {
-      result[4 * lane + k] = counter[k][lane];
+  __m256i rounds[10][2];
+};
+
+// numbers[4 b + k] = number k of block first + b, as Philox::block computes it. A lane has 64 bits, of which the lower
+// half counts: the products of the lower halves are what the processor multiplies.
+void draw(const DropoutParams& params, const StepContext& step, const Keys& keys, uint64_t first, uint32_t* result) {
+  __m256i counter[registers][4];
+  for (int64_t r = 0; r < registers; ++r) {
+    const __m256i block = fill(first + static_cast<uint64_t>(r * lanes)) + _mm256_set_epi64x(3, 2, 1, 0);
+    counter[r][0] = block;
+    counter[r][1] = _mm256_srli_epi64(block, 32);
+    counter[r][2] = fill(params.stream);
+    counter[r][3] = fill(static_cast<uint64_t>(step.step));
+  }
+  for (const auto& key : keys.rounds) {
+#pragma GCC unroll 2
+    for (int64_t r = 0; r < registers; ++r) {
+      __m256i* const c = counter[r];
+      const __m256i p0 = _mm256_mul_epu32(fill(0xD2511F53), c[0]);
+      const __m256i p1 = _mm256_mul_epu32(fill(0xCD9E8D57), c[2]);
+      c[0] = _mm256_srli_epi64(p1, 32) ^ c[1] ^ key[0];
+      c[1] = p1;
+      c[2] = _mm256_srli_epi64(p0, 32) ^ c[3] ^ key[1];
+      c[3] = p0;
     }
+  }
+  for (int64_t r = 0; r < registers; ++r) {
+    // Numbers 0 and 1, and 2 and 3, of each block side by side.
+    const auto pairs = [](__m256i even, __m256i odd) {
+      return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0b10101010);
+    };
+    const __m256i first = pairs(counter[r][0], counter[r][1]), second = pairs(counter[r][2], counter[r][3]);
+    const __m256i even = _mm256_unpacklo_epi64(first, second), odd = _mm256_unpackhi_epi64(first, second);
+    auto* const to = reinterpret_cast<__m256i*>(result + 4 * lanes * r);
+    _mm256_storeu_si256(to, _mm256_permute2x128_si256(even, odd, 0x20));
+    _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(even, odd, 0x31));
   }
 }
 
@@ -51,16 +75,17 @@ void drop_elements(const DropoutParams& params, const StepContext& step, const T
   const int32_t threshold = static_cast<int32_t>(dropout_threshold(params.rate));
   const T factor = static_cast<T>(1 / (1 - params.rate));
   const Philox philox(step.seed, params.stream, step.step);
+  const Keys keys(step);
   parallel_for((size + numbers - 1) / numbers, grain / numbers, [&](int64_t begin, int64_t end) {
     for (int64_t group = begin; group < end; ++group) {
       uint32_t drawn[numbers];
-      const uint64_t first = static_cast<uint64_t>(group * lanes);
+      const uint64_t first = static_cast<uint64_t>(group * blocks);
       if (reference) {
         for (int64_t i = 0; i < numbers; ++i) {
           drawn[i] = philox.bits(4 * first + static_cast<uint64_t>(i));
         }
       } else {
-        draw(params, step, first, drawn);
+        draw(params, step, keys, first, drawn);
       }
       const T* const from = x + group * numbers;
       T* const to = y + group * numbers;
