@@ -13,8 +13,10 @@ namespace {
 
 // The share of memory that a share of time has to save.
 constexpr double least_worth = 5;
-// Memory that no time is spent to save.
+// Memory, variables included, that no time is spent to save: so many bytes, and this share of what a plan takes that
+// makes nothing again.
 constexpr int64_t small_bytes = int64_t{256} << 20;
+constexpr double small_share = 0.7;
 // The share of memory that a workspace may cost which nothing else lies in.
 constexpr double most_for_workspace = 0.03;
 
@@ -101,7 +103,9 @@ class Planner {
     const double price = price_of(whole.total_cost());
     Recomputation recomputation(plan_.nodes_, program_.values, plan_.outputs_,
                                 [this](PlannedNode& node) { prepare(node); });
-    const int64_t enough = options_.memory_limit > 0 ? 0 : small_bytes - plan_.variable_bytes();
+    const double share = small_share * static_cast<double>(whole.peak_bytes_ + whole.variable_bytes());
+    const int64_t small = std::max(small_bytes, static_cast<int64_t>(share)) - whole.variable_bytes();
+    const int64_t enough = options_.memory_limit > 0 ? 0 : small;
     recomputation.reduce_to(enough, options_.recompute * price);
     place();
     // The limit is on bytes as they are placed, which may leave gaps: by as much the sums of what lives must be lower.
