@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/cpu/batch_norm_rows.h"
+#include "kernels/cpu/lanes.h"
 
 namespace fer {
 
@@ -73,19 +74,24 @@ void statistics(const Pieces<const T>& x, int64_t channels, Workspace<T>& worksp
   }
 }
 
+constexpr int64_t most_streamed = 1024;  // channels
+
 // y = f((x - mean) scale + beta + residual)
 template <class T>
 void normalise(Activation activation, const Pieces<const T>& x, const T* mean, const T* scale, const T* beta,
                View<const T> residual, View<T> y, int64_t channels) {
+  const bool streamed = y.size() * int64_t{sizeof(T)} >= least_streamed_bytes && channels <= most_streamed &&
+                        y.data != x.data[0] && y.data != residual.data;
   with_activation(activation, [&](auto f) {
     for_pieces_backwards(x, channels, [=](auto width, int64_t first, const T* from, int64_t begin, int64_t end) {
       const T *const centre = mean + first, *const slope = scale + first, *const shift = beta + first;
       const int64_t count = width;
-      with_widest_registers([=]() __attribute__((always_inline)) {
+      alignas(memory_alignment) T made[most_streamed];
+      with_widest_registers([ =, &made ]() __attribute__((always_inline)) {
         const T* x = from;
         int64_t at = begin * channels + first;
         for (int64_t row = begin; row < end; ++row, at += channels, x += count) {
-          T* const to = y.data + at;
+          T* const to = streamed ? made : y.data + at;
           const T* const other = residual.data + at;
           if (residual.data == nullptr) {
 #pragma omp simd
@@ -98,8 +104,12 @@ void normalise(Activation activation, const Pieces<const T>& x, const T* mean, c
               to[c] = activation_value<f.value>((x[c] - centre[c]) * slope[c] + shift[c] + other[c]);
             }
           }
+          if (streamed) {
+            stream(made, count, y.data + at);
+          }
         }
       });
+      finish_streaming();
     });
   });
 }

@@ -65,7 +65,7 @@ struct Tiles {
 
   // Calls body(t, pixels) with the addresses of the pixels that tile first + t reads of `from`, or makes of `to`, t
   // below count; `outside` where an image ends. The next tile's are asked for early, so many channels of them: no
-  // hardware sees them coming.
+  // hardware sees them coming. Not where they are `streamed`, stored to past the caches.
   template <class Body>
   void for_inputs(int64_t first, int64_t count, const float* images, int64_t channels, const float* outside,
                   Body&& body) const {
@@ -74,8 +74,9 @@ struct Tiles {
 
   // T: const float, or float where they are stored to.
   template <class T, class Body>
-  void for_outputs(int64_t first, int64_t count, T* images, int64_t channels, T* outside, Body&& body) const {
-    for_pixels(to, 0, 0, tile.outputs, first, count, images, channels, outside, body);
+  void for_outputs(int64_t first, int64_t count, T* images, int64_t channels, T* outside, bool streamed,
+                   Body&& body) const {
+    for_pixels(to, 0, 0, tile.outputs, first, count, images, channels, outside, body, streamed);
   }
 
  private:
@@ -91,7 +92,7 @@ struct Tiles {
 
   template <class T, class Body>
   void for_pixels(const Shape& shape, int64_t up, int64_t back, int64_t side, int64_t first, int64_t count, T* images,
-                  int64_t channels, T* outside, Body&& body) const {
+                  int64_t channels, T* outside, Body&& body, bool streamed = false) const {
     T* pixels[2][most_elements];
     look_up(shape, first, up, back, side, images, outside, pixels[0]);
     for (int64_t t = 0; t < count; ++t) {
@@ -99,7 +100,7 @@ struct Tiles {
         T** const next = pixels[(t + 1) % 2];
         look_up(shape, first + t + 1, up, back, side, images, outside, next);
         for (int64_t i = 0; i < side * side; ++i) {
-          if (next[i] != nullptr) {
+          if (!streamed && next[i] != nullptr) {
             prefetch<!std::is_const_v<T>>(next[i], channels);
           }
         }
@@ -266,10 +267,14 @@ class Product {
       }
     }
     const ClampRange range = *clamp_range(epilogue_.activation);
-    const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high};
-    tiles_.for_outputs<float>(tile, count, y + first, channels, nullptr, [&](int64_t t, float** pixels) {
+    const bool streamed = tiles_.tile.streams && !epilogue_.add && reinterpret_cast<uintptr_t>(y) % 64 == 0 &&
+                          tiles_.to.size() * int64_t{sizeof(float)} >= least_streamed_bytes;
+    const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high,
+                                streamed};
+    tiles_.for_outputs<float>(tile, count, y + first, channels, nullptr, streamed, [&](int64_t t, float** pixels) {
       tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels);
     });
+    finish_streaming();
   }
 
   Tiles tiles_;
@@ -409,7 +414,7 @@ class WeightGradient {
           tiles_.tile.input(pixels, inputs, v + t * v_.row, v_.plane);
         });
       }
-      tiles_.for_outputs<const float>(tile, count, dy, outputs, zeros, [&](int64_t t, const float** pixels) {
+      tiles_.for_outputs<const float>(tile, count, dy, outputs, zeros, false, [&](int64_t t, const float** pixels) {
         tiles_.tile.cotangent(pixels, outputs, d + t * d_.row, d_.plane);
       });
       for (int64_t i = 0; i < tiles_.elements(); ++i) {

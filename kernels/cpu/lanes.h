@@ -62,6 +62,10 @@ inline void stream(const T* from, int64_t count, T* to) {
 
 inline void finish_streaming() { _mm_sfence(); }
 
+// Results of so many bytes are in no cache by the time they are read: they go past the caches, which then need not
+// fetch what lay there.
+constexpr int64_t least_streamed_bytes = int64_t{16} << 20;
+
 // Calls body.template operator()<Lanes, count>(channel) for consecutive blocks of `count` registers that cover all
 // channels: blocks of `most` wide registers, then single wide ones, then elements.
 template <class T, int most, class Body>

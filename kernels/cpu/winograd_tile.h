@@ -21,6 +21,7 @@ struct WinogradResult {
   const float* bias;  // or null
   bool add;           // what the pixels hold already
   float low, high;    // what the result is clamped to
+  bool streamed;      // past the caches
 };
 
 struct WinogradTile {
@@ -30,6 +31,7 @@ struct WinogradTile {
   int64_t points;   // numbers of a side, transformed
   int64_t panel;    // output channels of a register tile
   int64_t factors;  // cotangent channels of a register tile of the weight gradient
+  bool streams;     // registers are lines, which may go past the caches
 
   // v = B^T d B, of pixels [inputs][inputs].
   void (*input)(const float* const* pixels, int64_t channels, float* v, int64_t plane);

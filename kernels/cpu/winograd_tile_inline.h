@@ -139,7 +139,8 @@ struct WinogradFunctions {
             float* const to = pixels[i * outputs + j];
             if (to != nullptr) {
               const V sum = bias + value + (result.add ? L::load(to + c) : V{});
-              L::store(to + c, L::clamp(sum, result.low, result.high));
+              const V clamped = L::clamp(sum, result.low, result.high);
+              result.streamed ? L::stream(to + c, clamped) : L::store(to + c, clamped);
             }
           });
     }
@@ -232,8 +233,8 @@ struct WinogradFunctions {
   }
 
   static constexpr WinogradTile functions() {
-    return {outputs,   taps,    inputs, points,          panel,    factors,     input,
-            cotangent, weights, output, weight_gradient, multiply, add_products};
+    return {outputs, taps,      inputs,  points, panel,           factors,  many_registers,
+            input,   cotangent, weights, output, weight_gradient, multiply, add_products};
   }
 };
 
