@@ -209,7 +209,7 @@ class WindowProduct {
         tile_(winograd_tile(4, 3)),  // whose products are those of any
         window_(dw.size() / dw[0]),
         values_(round_up(window_ + 1, tile_.factors)),
-        rows_(std::clamp(std::clamp(cached / values_, winograd_chunk, most_pixels) / dy[2], int64_t{1}, dy[1])),
+        rows_(std::clamp(std::clamp(cached / window_, winograd_chunk, most_pixels) / dy[2], int64_t{1}, dy[1])),
         row_size_((x[2] + padding.left + padding.right) * x[3] + slack),
         read_rows_(rows_ - 1 + dw[1]),
         sums_(values_ * dw[0] * int64_t{sizeof(double)}),
@@ -245,8 +245,8 @@ class WindowProduct {
   }
 
  private:
-  static constexpr int64_t slack = Wide<float>::width;  // what is copied ends with whole registers
-  static constexpr int64_t cached = 1 << 12, most_pixels = 96;
+  static constexpr int64_t slack = Wide<float>::width;          // what is copied ends with whole registers
+  static constexpr int64_t cached = 1 << 12, most_pixels = 96;  // numbers of windows, and windows, at a time
 
   // Over images begin … end - 1.
   void sum(const float* x, const float* dy, int64_t begin, int64_t end, std::byte* own) const {
@@ -267,8 +267,9 @@ class WindowProduct {
         const float* const limit = dy + end * dy_[1] * pixel_row;
         for (int64_t o = 0; o < outputs; o += tile_.panel) {
           for (int64_t v = 0; v < values_; v += tile_.factors) {
-            prefetch(next, std::min(ahead, limit - next));
-            next += std::min(ahead, limit - next);
+            const int64_t asked = std::min(ahead, limit - next);
+            prefetch(next, asked);
+            next += asked;
             tile_.add_products(windows + v, values_, cotangents + o, outputs, rows * dy_[2], row == 0,
                                sums + v * outputs + o, outputs);
           }

@@ -334,7 +334,7 @@ class WeightGradient {
         inputs_(tiles.from[3]),
         few_tiles_(channel_bytes() * tiles.count() <= most_few_tile_bytes &&
                    channel_bytes() * tiles.to[3] > most_weight_bytes),
-        shares_tiles_(!few_tiles_ && channel_bytes() * tiles.to[3] <= most_own_sum_bytes),
+        shares_tiles_(channel_bytes() * tiles.to[3] <= most_own_sum_bytes),
         channels_(few_tiles_ ? std::clamp<int64_t>(most_sum_bytes / channel_bytes() / winograd_channels, 1,
                                                    tiles.to[3] / winograd_channels) *
                                    winograd_channels

@@ -96,30 +96,36 @@ MatrixProduct::MatrixProduct(const MatrixShape& shape) : shape_(shape) {
   const int64_t least_rows = shape.a_transposed ? std::max(shape.m, shape.n) : 256;
   calls_.resize(static_cast<size_t>(std::clamp<int64_t>(rows() / least_rows, 1, thread_count())));
   const memory::desc bias({1, shape.n}, memory::data_type::f32, memory::format_tag::ab);
+  dnnl::primitive product;
+  std::vector<std::pair<int, memory::desc>> arguments;
+  int64_t made_for = 0;  // rows: parts of as many share it
   for (size_t part = 0; part < calls_.size(); ++part) {
-    const int64_t rows = first_row(part + 1) - first_row(part);
-    const memory::desc a = shape.a_transposed ? matrix(shape.m, rows, true) : matrix(rows, shape.k, false);
-    const memory::desc given = matrix(shape.a_transposed ? rows : shape.k, shape.n, shape.b_transposed);
-    const memory::desc wanted =
-        shape.b_kept ? memory::desc(given.dims(), given.data_type(), memory::format_tag::any) : given;
-    const memory::desc c = matrix(shape.a_transposed ? shape.m : rows, shape.n, false);
-    const dnnl::matmul::desc product =
-        shape.bias ? dnnl::matmul::desc(a, wanted, bias, c) : dnnl::matmul::desc(a, wanted, c);
-    const dnnl::matmul::primitive_desc description(product, caller_scratchpad(shape.epilogue), cpu());
-    const memory::desc b = description.weights_desc();
-    if (shape.b_kept) {
-      reorder_ = Reorder(given, b);
-      kept_bytes_ = aligned_bytes(b);
+    if (const int64_t rows = first_row(part + 1) - first_row(part); rows != made_for) {
+      made_for = rows;
+      const memory::desc a = shape.a_transposed ? matrix(shape.m, rows, true) : matrix(rows, shape.k, false);
+      const memory::desc given = matrix(shape.a_transposed ? rows : shape.k, shape.n, shape.b_transposed);
+      const memory::desc wanted =
+          shape.b_kept ? memory::desc(given.dims(), given.data_type(), memory::format_tag::any) : given;
+      const memory::desc c = matrix(shape.a_transposed ? shape.m : rows, shape.n, false);
+      const dnnl::matmul::primitive_desc description(
+          shape.bias ? dnnl::matmul::desc(a, wanted, bias, c) : dnnl::matmul::desc(a, wanted, c),
+          caller_scratchpad(shape.epilogue), cpu());
+      const memory::desc b = description.weights_desc();
+      if (shape.b_kept) {
+        reorder_ = Reorder(given, b);
+        kept_bytes_ = aligned_bytes(b);
+      }
+      product = dnnl::matmul(description);
+      arguments = {{DNNL_ARG_SRC, a},
+                   {DNNL_ARG_WEIGHTS, b},
+                   {DNNL_ARG_DST, c},
+                   {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}};
+      if (shape.bias) {
+        arguments.emplace_back(DNNL_ARG_BIAS, bias);
+      }
+      scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned_bytes(description.scratchpad_desc()));
     }
-    std::vector<std::pair<int, memory::desc>> arguments{{DNNL_ARG_SRC, a},
-                                                        {DNNL_ARG_WEIGHTS, b},
-                                                        {DNNL_ARG_DST, c},
-                                                        {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}};
-    if (shape.bias) {
-      arguments.emplace_back(DNNL_ARG_BIAS, bias);
-    }
-    calls_[part] = Call(dnnl::matmul(description), arguments);
-    scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned_bytes(description.scratchpad_desc()));
+    calls_[part] = Call(product, arguments);
   }
   if (shape.a_transposed && calls_.size() > 1) {
     sum_bytes_ = aligned_bytes(matrix(shape.m, shape.n, false));
