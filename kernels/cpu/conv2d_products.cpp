@@ -206,6 +206,7 @@ class WindowProduct {
         x_(x),
         dy_(dy),
         dw_(dw),
+        parts_(std::min<int64_t>(thread_count(), x[0])),
         tile_(winograd_tile(4, 3)),  // whose products are those of any
         window_(dw.size() / dw[0]),
         values_(round_up(window_ + 1, tile_.factors)),
@@ -217,19 +218,17 @@ class WindowProduct {
         pixels_(windows_ + aligned_bytes<float>(rows_ * dy[2] * values_ + slack)),
         own_bytes_(std::max(least_own_bytes, pixels_ + aligned_bytes<float>(read_rows_ * row_size_))) {}
 
-  int64_t workspace_bytes() const { return std::min<int64_t>(thread_count(), x_[0]) * own_bytes_; }
+  int64_t workspace_bytes() const { return parts_ * own_bytes_; }
 
   void run(const float* x, const float* dy, float* dw, float* db, std::byte* workspace) const {
-    int parts = 1;
-    parallel_parts(x_[0], 1, [&](int64_t begin, int64_t end, int part) {
-      sum(x, dy, begin, end, workspace + part * own_bytes_);
-      if (end == x_[0]) {
-        parts = part + 1;
+    parallel_for(parts_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t part = begin; part < end; ++part) {
+        sum(x, dy, x_[0] * part / parts_, x_[0] * (part + 1) / parts_, workspace + part * own_bytes_);
       }
     });
     const auto total = [&](int64_t value, int64_t output) {
       double all = 0;
-      for (int part = 0; part < parts; ++part) {
+      for (int64_t part = 0; part < parts_; ++part) {
         all += reinterpret_cast<const double*>(workspace + part * own_bytes_)[value * dw_[0] + output];
       }
       return static_cast<float>(all);
@@ -309,6 +308,7 @@ class WindowProduct {
 
   Padding padding_;
   Shape x_, dy_, dw_;
+  int64_t parts_;  // of the images
   WinogradTile tile_;
   int64_t window_, values_;          // of a window; with the one and what fills the row up
   int64_t rows_;                     // of output pixels, at a time

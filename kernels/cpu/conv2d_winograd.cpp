@@ -356,8 +356,11 @@ class WeightGradient {
     const int64_t taps = tiles_.tile.taps * tiles_.tile.taps;
     take_over(workspace, threads_, own_bytes(), own_bytes(), shares_tiles_);
     if (shares_tiles_) {
-      parallel_parts(tiles_.count(), winograd_chunk, [&](int64_t begin, int64_t end, int64_t part) {
-        sum(x, dy, begin, end, inputs_, channels_, false, zeros, workspace + part * own_bytes());
+      parallel_for(threads_, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t part = begin; part < end; ++part) {
+          sum(x, dy, tiles_.count() * part / threads_, tiles_.count() * (part + 1) / threads_, inputs_, channels_,
+              false, zeros, workspace + part * own_bytes());
+        }
       });
       parallel_for(channels_, 1, [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o) {
