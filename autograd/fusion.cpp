@@ -7,6 +7,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/folded_convolution.h"
 #include "autograd/ops/normalised_depthwise.h"
+#include "autograd/ops/pool.h"
 #include "autograd/program.h"
 
 namespace fer {
@@ -43,6 +44,7 @@ class Fusion {
       }
     }
     for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      clamp_pooled_gradient(static_cast<int>(i));
       add_in_gradient<BatchNormTrainingBackward>(static_cast<int>(i));
       add_in_gradient<BatchNormInferenceBackward>(static_cast<int>(i));
       gate_gradient<BatchNormTrainingBackward>(static_cast<int>(i));
@@ -220,6 +222,28 @@ class Fusion {
           return std::ranges::any_of(readers(output), [&](int reader) { return reader < index; });
         });
     return moves ? before : -1;
+  }
+
+  // The gradient of max-pooling, then that of the activation before it: the other way round, on fewer pixels and by what
+  // the pooling made. Where an activation clamped the largest, it let nothing of their gradients through either.
+  void clamp_pooled_gradient(int index) {
+    const auto* slope = as<ActivationBackward>(node(index));
+    const int spread = slope == nullptr || gone_[static_cast<size_t>(index)] || !clamp_range(slope->activation)
+                           ? -1
+                           : sole_producer<MaxPoolBackward>(node(index).inputs[1]);
+    const int pool = spread < 0 ? -1 : producers_[static_cast<size_t>(node(spread).inputs[0])];
+    const int activated = node(index).inputs[0];
+    if (pool < 0 || as<MaxPool>(node(pool)) == nullptr || node(pool).inputs[0] != activated) {
+      return;
+    }
+    const int pooled = node(pool).outputs[0], argmax = node(pool).outputs[1], between = node(spread).outputs[0];
+    std::swap(node(spread).operation, node(index).operation);
+    node(spread).inputs[0] = pooled;
+    node(index).inputs = {argmax, between};
+    program_.values[static_cast<size_t>(between)].type = program_.values[static_cast<size_t>(pooled)].type;
+    std::erase(readers_[static_cast<size_t>(activated)], index);
+    readers_[static_cast<size_t>(pooled)].push_back(spread);
+    readers_[static_cast<size_t>(argmax)] = {index};
   }
 
   // What the node at `from` does, and more: in the place of the node at `to`, with its result.

@@ -1,4 +1,4 @@
-#include "kernels/pool.h"
+#include "autograd/ops/pool.h"
 
 #include "autograd/ops.h"
 #include "autograd/ops/conv2d.h"
@@ -34,72 +34,6 @@ Attributes pool_attributes(const PoolParams& params) {
   attributes["kernel"] = static_cast<double>(params.kernel);
   return attributes;
 }
-
-// dy (perhaps with the argmax before it) -> dx of shape x.
-class PoolBackward : public Operation {
- public:
-  PoolBackward(const char* name, const PoolParams& params, Shape x) : params_(params), x_(x), name_(name) {}
-
-  std::string name() const override { return name_; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs.back().dtype, x_}}; }
-  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
-    return {x_.size(), moved_bytes(inputs, outputs)};
-  }
-
- protected:
-  const PoolParams params_;
-  const Shape x_;
-
- private:
-  const char* name_;
-};
-
-// argmax, dy -> dx.
-class MaxPoolBackward : public PoolBackward {
- public:
-  MaxPoolBackward(const PoolParams& params, Shape x) : PoolBackward("max_pool_backward", params, x) {}
-
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                 const PrepareOptions& options) const override {
-    return make_kernel(*this, inputs[1].dtype, options, FER_BOTH_DEVICES(max_pool_backward), params_);
-  }
-};
-
-// x -> y, argmax (u8: places in a window).
-class MaxPool : public Operation {
- public:
-  explicit MaxPool(const PoolParams& params) : params_(params) {}
-
-  std::string name() const override { return "max_pool"; }
-  Attributes attributes() const override { return pool_attributes(params_); }
-
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
-    check_input_count(*this, inputs, 1);
-    check_image(name(), inputs[0]);
-    if (params_.kernel > 15) {
-      fail("max_pool: kernel ", params_.kernel, " is larger than 15");  // places in a window must fit a u8
-    }
-    const Shape y = pooled_shape(name(), params_, inputs[0].shape);
-    return {{inputs[0].dtype, y}, {DType::u8, y}};
-  }
-
-  std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override {
-    return {graph.record(MaxPoolBackward(params_, arguments.inputs[0].shape()),
-                         {arguments.outputs[1], arguments.output_gradients[0]})};
-  }
-
-  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
-    return {params_.kernel * params_.kernel * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
-  }
-
-  Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
-                 const PrepareOptions& options) const override {
-    return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(max_pool_forward), params_);
-  }
-
- private:
-  PoolParams params_;
-};
 
 class AveragePoolBackward : public PoolBackward {
  public:
@@ -181,6 +115,37 @@ class GlobalAveragePool : public Operation {
 };
 
 }  // namespace
+
+Kernel MaxPoolBackward::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                                const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[1].dtype, options, FER_BOTH_DEVICES(max_pool_backward), params_);
+}
+
+Attributes MaxPool::attributes() const { return pool_attributes(params); }
+
+std::vector<ValueType> MaxPool::infer(std::span<const ValueType> inputs) const {
+  check_input_count(*this, inputs, 1);
+  check_image(name(), inputs[0]);
+  if (params.kernel > 15) {
+    fail("max_pool: kernel ", params.kernel, " is larger than 15");  // places in a window must fit a u8
+  }
+  const Shape y = pooled_shape(name(), params, inputs[0].shape);
+  return {{inputs[0].dtype, y}, {DType::u8, y}};
+}
+
+std::vector<Value> MaxPool::gradient(Graph& graph, const GradientArguments& arguments) const {
+  return {graph.record(MaxPoolBackward(params, arguments.inputs[0].shape()),
+                       {arguments.outputs[1], arguments.output_gradients[0]})};
+}
+
+Cost MaxPool::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  return {params.kernel * params.kernel * outputs[0].shape.size(), moved_bytes(inputs, outputs)};
+}
+
+Kernel MaxPool::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
+                        const PrepareOptions& options) const {
+  return make_kernel(*this, inputs[0].dtype, options, FER_BOTH_DEVICES(max_pool_forward), params);
+}
 
 Value max_pool(Value x, const PoolParams& params) { return x.graph().record(MaxPool(params), {x}); }
 Value average_pool(Value x, const PoolParams& params) { return x.graph().record(AveragePool(params), {x}); }
