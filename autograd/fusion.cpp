@@ -5,7 +5,9 @@
 #include "autograd/ops/batch_norm.h"
 #include "autograd/ops/concat.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/finished_convolution.h"
 #include "autograd/ops/folded_convolution.h"
+#include "autograd/ops/make_kernel.h"
 #include "autograd/ops/normalised_depthwise.h"
 #include "autograd/ops/pool.h"
 #include "autograd/program.h"
@@ -25,7 +27,8 @@ class Fusion {
   explicit Fusion(Program& program)
       : program_(program), readers_(program.readers()), producers_(program.producers()), gone_(program.nodes.size()) {}
 
-  void run(bool on_gpu) {
+  void run(const PrepareOptions& kernels) {
+    const bool on_gpu = kernels.cuda != nullptr;
     for (size_t i = 0; i < program_.nodes.size(); ++i) {
       fuse_sign_step(static_cast<int>(i));
     }
@@ -52,6 +55,9 @@ class Fusion {
       if (!on_gpu) {
         activate_convolution(static_cast<int>(i));
       }
+    }
+    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      finish_convolution(static_cast<int>(i), kernels);
     }
     sweep();
   }
@@ -224,8 +230,8 @@ class Fusion {
     return moves ? before : -1;
   }
 
-  // The gradient of max-pooling, then that of the activation before it: the other way round, on fewer pixels and by what
-  // the pooling made. Where an activation clamped the largest, it let nothing of their gradients through either.
+  // The gradient of max-pooling, then that of the activation before it: the other way round, on fewer pixels and by
+  // what the pooling made. Where an activation clamped the largest, it let nothing of their gradients through either.
   void clamp_pooled_gradient(int index) {
     const auto* slope = as<ActivationBackward>(node(index));
     const int spread = slope == nullptr || gone_[static_cast<size_t>(index)] || !clamp_range(slope->activation)
@@ -265,6 +271,50 @@ class Fusion {
     const auto* activation = next < 0 || gone_[static_cast<size_t>(next)] ? nullptr : as<ActivationForward>(node(next));
     if (activation != nullptr && clamp_range(activation->activation)) {
       move(index, next, std::make_shared<Conv2dForward>(convolution->params, activation->activation));
+    }
+  }
+
+  // convolution [-> activation that clamps] -> batch-norm in evaluation and then max-pooling, or one of the two.
+  void finish_convolution(int index, const PrepareOptions& kernels) {
+    const auto* convolution = as<Conv2dForward>(node(index));
+    if (convolution == nullptr || gone_[static_cast<size_t>(index)]) {
+      return;
+    }
+    std::vector<int> inputs = node(index).inputs;
+    const auto type = [&](int value) { return program_.values[static_cast<size_t>(value)].type; };
+    const ValueType result = type(node(index).outputs[0]);
+    const Shape w = type(inputs[1]).shape;
+    if (!takes_prepared(result.dtype, kernels)) {
+      return;
+    }
+    const bool bias = inputs.size() == 3;
+    int last = index;
+    std::optional<BatchNormParams> norm;
+    if (const int next = only_reader(node(last).outputs[0]);
+        next >= 0 && has_finishing_kernel(convolution->params, w, result.shape)) {
+      const auto* after = as<BatchNormInference>(node(next));
+      if (after != nullptr && after->activation == Activation::identity && !after->has_residual &&
+          node(next).inputs[0] == node(last).outputs[0]) {
+        norm = after->params;
+        inputs.insert(inputs.end(), node(next).inputs.begin() + 1, node(next).inputs.end());
+        last = next;
+      }
+    }
+    const int next = only_reader(node(last).outputs[0]);
+    const auto* pool = next < 0 ? nullptr : as<MaxPool>(node(next));
+    const bool pools = pool != nullptr && pool->params == PoolParams{.kernel = 2, .stride = 2} &&
+                       readers(node(next).outputs[1]).empty() && !program_.is_output(node(next).outputs[1]) &&
+                       has_pooling_kernel(convolution->params, w, result.shape);
+    if (pools) {
+      absorb(last);
+      last = next;
+    }
+    if (last != index) {
+      absorb(index);
+      gone_[static_cast<size_t>(last)] = false;
+      node(last).operation = std::make_shared<FinishedConvolution>(*convolution, bias, norm, pools);
+      node(last).inputs = std::move(inputs);
+      node(last).outputs.resize(1);
     }
   }
 
@@ -338,6 +388,6 @@ class Fusion {
 
 }  // namespace
 
-void fuse(Program& program, bool on_gpu) { Fusion(program).run(on_gpu); }
+void fuse(Program& program, const PrepareOptions& kernels) { Fusion(program).run(kernels); }
 
 }  // namespace fer

@@ -34,7 +34,7 @@ class Planner {
     }
     drop_dead_nodes(program_);
     if (options.fuse) {
-      fuse(program_, options.kernels.cuda != nullptr);
+      fuse(program_, options.kernels);
       read_pieces(program_);
       drop_dead_nodes(program_);
     }

@@ -40,6 +40,10 @@ void conv2d_backward_weight(const Conv2dParams& params, View<const T> x, View<co
 struct Conv2dEpilogue {
   bool add = false;                              // what y holds already is added to it
   Activation activation = Activation::identity;  // one that clamp_range() knows
+  // Then (result - mean) factor + beta: b [4,O] are biases, means, factors and betas. Where has_finishing_kernel().
+  bool normalise = false;
+  // Then the largest of each 2x2, and y is [N,OH/2,OW/2,O]. Where has_pooling_kernel().
+  bool pool = false;
 };
 
 // The same in f32, made ready for fixed shapes: by oneDNN, by matrix products, by register tiles or by Winograd's
@@ -50,11 +54,16 @@ using PreparedConv2dBackwardData =
     Prepared<void(View<const float> w, View<const float> dy, View<float> dx, std::byte* workspace)>;
 using PreparedConv2dBackwardWeight =
     Prepared<void(View<const float> x, View<const float> dy, View<float> dw, View<float> db, std::byte* workspace)>;
+// `y`: its shape before pooling.
 PreparedConv2dForward prepare_conv2d_forward(const Conv2dParams& params, const Shape& x, const Shape& w, const Shape& y,
                                              bool bias, const Conv2dEpilogue& epilogue = {}, bool weights_stay = false);
 PreparedConv2dBackwardData prepare_conv2d_backward_data(const Conv2dParams& params, const Shape& w, const Shape& dy,
                                                         const Shape& dx);
 PreparedConv2dBackwardWeight prepare_conv2d_backward_weight(const Conv2dParams& params, const Shape& x, const Shape& dy,
                                                             const Shape& dw, bool bias);
+
+// Whether the prepared forward convolution of these can normalise; and pool.
+bool has_finishing_kernel(const Conv2dParams& params, const Shape& w, const Shape& y);
+bool has_pooling_kernel(const Conv2dParams& params, const Shape& w, const Shape& y);
 
 }  // namespace fer

@@ -13,6 +13,7 @@ struct PoolParams {
   int64_t kernel = 2;
   int64_t stride = 2;
   Padding padding = {};
+  bool operator==(const PoolParams&) const = default;
 };
 
 // x [N,H,W,C] -> y [N,OH,OW,C]; argmax (u8, like y; null when not wanted) is the place of the maximum in its window,

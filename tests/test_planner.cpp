@@ -1,10 +1,14 @@
 // The planner on its own: placement, lifetimes, dead nodes, and what a plan promises.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "autograd/executor.h"
 #include "autograd/ops.h"
 #include "autograd/placement.h"
 #include "models/model.h"
+#include "tests/cases/run_case.h"
 
 namespace fer::test {
 
@@ -136,6 +140,49 @@ TEST_CASE("planner: batch-norms read the pieces of concatenations, and their gra
   const Value norm = batch_norm(both, vector("gamma"), vector("beta"), vector("mean"), vector("var"), {}, false);
   const Plan plan = make_plan(graph, std::vector{norm, relu(both)});
   CHECK(plan.nodes()[0].operation->name() == "concat");
+}
+
+TEST_CASE("planner: convolutions finish what follows them, and pooled pixels clamp their gradient, to the same bits") {
+  Graph graph;
+  std::vector<Value> inputs;
+  const auto input = [&](const char* name, const Shape& shape) {
+    return inputs.emplace_back(graph.input(name, DType::f32, shape));
+  };
+  const Value w = input("w", {32, 3, 3, 32});
+  const Value y = relu(conv2d(input("x", {2, 9, 8, 32}), w, input("b", {32}), {1, symmetric_padding(1)}));
+  const Value norm = batch_norm(y, input("gamma", {32}), input("beta", {32}), input("mean", {32}), input("var", {32}),
+                                {0.6, 0.1}, false);
+  const Value pooled = max_pool(y, {});
+  const std::pair<Value, std::vector<std::string>> results[] = {
+      {max_pool(norm, {}), {"conv2d_finished"}},
+      {pooled, {"conv2d_finished"}},
+      {gradients(pooled, std::vector{w}, input("dy", pooled.shape()))[0], {"relu_backward", "max_pool_backward"}}};
+  for (const auto& [result, fused] : results) {
+    std::vector<std::byte> bits[2];
+    for (const bool fuse : {false, true}) {
+      PlanOptions options;
+      options.fuse = fuse;
+      Executor executor(make_plan(graph, std::vector{result}, options), Device::cpu, std::make_shared<Variables>(0));
+      std::vector<std::string> names;
+      for (const PlannedNode& node : executor.plan().nodes()) {
+        names.push_back(node.operation->name());
+      }
+      CHECK((std::ranges::search(names, fused).size() == fused.size()) == fuse);
+      for (const Value& value : inputs) {
+        const auto& of = executor.plan().values();
+        const std::string& name = of[static_cast<size_t>(value.id())].name;
+        Tensor numbers = Tensor::from(value.shape(), uniform(name, value.shape().size()).data()).converted(DType::f32);
+        if (name == "x") {
+          numbers.data<float>()[100] = std::numeric_limits<float>::quiet_NaN();
+        }
+        executor.feed(value, numbers.view());
+      }
+      executor.run({});
+      const AnyView made = executor.read(result);
+      bits[fuse].assign(static_cast<std::byte*>(made.data), static_cast<std::byte*>(made.data) + result.type().bytes());
+    }
+    CHECK(bits[0] == bits[1]);
+  }
 }
 
 TEST_CASE("planner: wrong use is told") {

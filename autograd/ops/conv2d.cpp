@@ -48,6 +48,24 @@ void check_cotangent(const Operation& operation, std::span<const ValueType> inpu
   }
 }
 
+Kernel convolution_kernel(const PreparedConv2dForward& prepared, const PrepareOptions& options) {
+  Kernel kernel = call_kernel(prepared, options);
+  if (prepared.kept_bytes > 0) {
+    kernel.kept_bytes = prepared.kept_bytes;
+    kernel.keep = [keep = prepared.keep](std::span<const AnyView> in, std::byte* kept) {
+      keep(in[1].as<const float>().data, kept);
+    };
+    kernel.run = [run = kernel.run](const StepContext* step, std::span<const AnyView> in, std::span<const AnyView> out,
+                                    std::byte* workspace) {
+      std::array<AnyView, 3> with_kept;
+      std::copy(in.begin(), in.end() - 1, with_kept.begin());
+      with_kept[1].data = in.back().data;
+      run(step, std::span(with_kept).first(in.size() - 1), out, workspace);
+    };
+  }
+  return kernel;
+}
+
 namespace {
 
 // y of a dense convolution; throws when w does not fit x.
@@ -117,23 +135,9 @@ Kernel Conv2dForward::prepare(std::span<const ValueType> inputs, std::span<const
                               const PrepareOptions& options) const {
   if (takes_prepared(inputs[0].dtype, options)) {
     const bool bias = inputs.size() == 3;
-    PreparedConv2dForward prepared = prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape,
-                                                            bias, {.activation = activation}, options.weights_stay);
-    Kernel kernel = call_kernel(prepared, options);
-    if (prepared.kept_bytes > 0) {
-      kernel.kept_bytes = prepared.kept_bytes;
-      kernel.keep = [keep = prepared.keep](std::span<const AnyView> in, std::byte* kept) {
-        keep(in[1].as<const float>().data, kept);
-      };
-      kernel.run = [run = kernel.run](const StepContext* step, std::span<const AnyView> in,
-                                      std::span<const AnyView> out, std::byte* workspace) {
-        std::array<AnyView, 3> with_kept;
-        std::copy(in.begin(), in.end() - 1, with_kept.begin());
-        with_kept[1].data = in.back().data;
-        run(step, std::span(with_kept).first(in.size() - 1), out, workspace);
-      };
-    }
-    return kernel;
+    return convolution_kernel(prepare_conv2d_forward(params, inputs[0].shape, inputs[1].shape, outputs[0].shape, bias,
+                                                     {.activation = activation}, options.weights_stay),
+                              options);
   }
   const cuda::ConvolutionProduct product{cuda::Pass::forward, params,           inputs[0].shape,
                                          inputs[1].shape,     outputs[0].shape, inputs.size() == 3,

@@ -70,6 +70,9 @@ void check_convolution(const Operation& operation, std::span<const ValueType> in
 Shape convolved_shape(const Operation& operation, const Conv2dParams& params, const Shape& x, int64_t rows,
                       int64_t columns, int64_t channels);
 
+// The kernel of a prepared convolution of (x, w[, b]), with what it keeps of weights that stay.
+Kernel convolution_kernel(const PreparedConv2dForward& prepared, const PrepareOptions& options);
+
 // Throws unless inputs[1], dy, has shape `expected` and the type of inputs[0].
 void check_cotangent(const Operation& operation, std::span<const ValueType> inputs, const Shape& expected);
 

@@ -69,14 +69,22 @@ struct Tiles {
   template <class Body>
   void for_inputs(int64_t first, int64_t count, const float* images, int64_t channels, const float* outside,
                   Body&& body) const {
-    for_pixels(from, top, left, tile.inputs, first, count, images, channels, outside, body);
+    for_pixels({from, tile.outputs, tile.inputs, top, left}, first, count, images, channels, outside, body);
   }
 
   // T: const float, or float where they are stored to.
   template <class T, class Body>
   void for_outputs(int64_t first, int64_t count, T* images, int64_t channels, T* outside, bool streamed,
                    Body&& body) const {
-    for_pixels(to, 0, 0, tile.outputs, first, count, images, channels, outside, body, streamed);
+    for_pixels({to, tile.outputs, tile.outputs}, first, count, images, channels, outside, body, streamed);
+  }
+
+  // The same of `to` made half as high and half as wide, in tiles of half the side.
+  template <class Body>
+  void for_pooled(int64_t first, int64_t count, float* images, int64_t channels, Body&& body) const {
+    const int64_t side = tile.outputs / 2;
+    for_pixels<float>({{to[0], to[1] / 2, to[2] / 2, to[3]}, side, side}, first, count, images, channels, nullptr,
+                      body);
   }
 
  private:
@@ -90,16 +98,22 @@ struct Tiles {
     return products(to, small) <= products(to, large) ? small : large;
   }
 
+  // Squares of so many pixels a side, `step` apart, the first of which begins so far up and back of the first pixel.
+  struct Squares {
+    Shape images;
+    int64_t step, side, up = 0, back = 0;
+  };
+
   template <class T, class Body>
-  void for_pixels(const Shape& shape, int64_t up, int64_t back, int64_t side, int64_t first, int64_t count, T* images,
-                  int64_t channels, T* outside, Body&& body, bool streamed = false) const {
+  void for_pixels(const Squares& squares, int64_t first, int64_t count, T* images, int64_t channels, T* outside,
+                  Body&& body, bool streamed = false) const {
     T* pixels[2][most_elements];
-    look_up(shape, first, up, back, side, images, outside, pixels[0]);
+    look_up(squares, first, images, outside, pixels[0]);
     for (int64_t t = 0; t < count; ++t) {
       if (t + 1 < count) {
         T** const next = pixels[(t + 1) % 2];
-        look_up(shape, first + t + 1, up, back, side, images, outside, next);
-        for (int64_t i = 0; i < side * side; ++i) {
+        look_up(squares, first + t + 1, images, outside, next);
+        for (int64_t i = 0; i < squares.side * squares.side; ++i) {
           if (!streamed && next[i] != nullptr) {
             prefetch<!std::is_const_v<T>>(next[i], channels);
           }
@@ -110,14 +124,13 @@ struct Tiles {
   }
 
   template <class T>
-  void look_up(const Shape& shape, int64_t number, int64_t up, int64_t back, int64_t side, T* images, T* outside,
-               T** pixels) const {
-    const int64_t height = shape[1], width = shape[2], channels = shape[3];
+  void look_up(const Squares& squares, int64_t number, T* images, T* outside, T** pixels) const {
+    const int64_t height = squares.images[1], width = squares.images[2], channels = squares.images[3];
     T* const image = images + number / (down() * across()) * height * width * channels;
-    const int64_t row = number / across() % down() * tile.outputs - up;
-    const int64_t column = number % across() * tile.outputs - back;
-    for (int64_t r = row; r < row + side; ++r) {
-      for (int64_t c = column; c < column + side; ++c) {
+    const int64_t row = number / across() % down() * squares.step - squares.up;
+    const int64_t column = number % across() * squares.step - squares.back;
+    for (int64_t r = row; r < row + squares.side; ++r) {
+      for (int64_t c = column; c < column + squares.side; ++c) {
         const bool inside = r >= 0 && r < height && c >= 0 && c < width;
         *pixels++ = inside ? image + (r * width + c) * channels : outside;
       }
@@ -269,11 +282,25 @@ class Product {
     const ClampRange range = *clamp_range(epilogue_.activation);
     const bool streamed = tiles_.tile.streams && !epilogue_.add && reinterpret_cast<uintptr_t>(y) % 64 == 0 &&
                           tiles_.to.size() * int64_t{sizeof(float)} >= least_streamed_bytes;
-    const WinogradResult result{bias == nullptr ? nullptr : bias + first, epilogue_.add, range.low, range.high,
-                                streamed};
-    tiles_.for_outputs<float>(tile, count, y + first, channels, nullptr, streamed, [&](int64_t t, float** pixels) {
+    WinogradResult result{.bias = bias == nullptr ? nullptr : bias + first,
+                          .add = epilogue_.add,
+                          .low = range.low,
+                          .high = range.high,
+                          .streamed = streamed,
+                          .pooled = epilogue_.pool};
+    if (epilogue_.normalise) {
+      result.mean = result.bias + weights_.outputs;
+      result.factor = result.mean + weights_.outputs;
+      result.beta = result.factor + weights_.outputs;
+    }
+    const auto finish = [&](int64_t t, float** pixels) {
       tiles_.tile.output(m + t * m_.row, m_.plane, channels, result, pixels);
-    });
+    };
+    if (epilogue_.pool) {
+      tiles_.for_pooled(tile, count, y + first, channels, finish);
+    } else {
+      tiles_.for_outputs<float>(tile, count, y + first, channels, nullptr, streamed, finish);
+    }
     finish_streaming();
   }
 
@@ -442,6 +469,14 @@ class WeightGradient {
   Planes sums_, v_, d_;
 };
 
+// Of the forward pass.
+Tiles tiles_of(const Conv2dParams& params, const Shape& w, const Shape& y) {
+  const Padding& p = params.padding;
+  const int64_t taps = w[1];
+  const Shape x{y[0], y[1] + taps - 1 - p.top - p.bottom, y[2] + taps - 1 - p.left - p.right, w[3]};
+  return {x, y, taps, p};
+}
+
 }  // namespace
 
 bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y) {
@@ -452,8 +487,15 @@ bool is_winograd(const Conv2dParams& params, const Shape& w, const Shape& y) {
       w[3] % winograd_channels != 0) {
     return false;
   }
-  const Shape x{y[0], y[1] + taps - 1 - p.top - p.bottom, y[2] + taps - 1 - p.left - p.right, w[3]};
-  return 2 * products(y, Tiles(x, y, taps, p).tile) <= taps * taps * y[1] * y[2];
+  return 2 * products(y, tiles_of(params, w, y).tile) <= taps * taps * y[1] * y[2];
+}
+
+bool has_finishing_kernel(const Conv2dParams& params, const Shape& w, const Shape& y) {
+  return is_winograd(params, w, y);
+}
+
+bool has_pooling_kernel(const Conv2dParams& params, const Shape& w, const Shape& y) {
+  return is_winograd(params, w, y) && tiles_of(params, w, y).tile.outputs % 2 == 0 && std::min(y[1], y[2]) >= 2;
 }
 
 PreparedConv2dForward prepare_winograd_forward(const Conv2dParams& params, const Shape& x, const Shape& w,

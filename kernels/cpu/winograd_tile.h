@@ -22,6 +22,10 @@ struct WinogradResult {
   bool add;           // what the pixels hold already
   float low, high;    // what the result is clamped to
   bool streamed;      // past the caches
+  // Then (result - mean) factor + beta, unless these are null.
+  const float *mean = nullptr, *factor = nullptr, *beta = nullptr;
+  // The largest of each 2x2 are what is stored, to pixels [outputs / 2][outputs / 2]; outputs is even.
+  bool pooled = false;
 };
 
 struct WinogradTile {
@@ -41,7 +45,7 @@ struct WinogradTile {
   // 64 bytes. `shared`: where all threads read weights, a core that stored new ones over them would wait for the
   // others' caches, so they go past those.
   void (*weights)(const WinogradWeights& weights, bool shared, float* u, int64_t plane);
-  // pixels [outputs][outputs] (null: outside the image) = A^T m A.
+  // pixels [outputs][outputs] (null: outside the image) = A^T m A, finished.
   void (*output)(const float* m, int64_t plane, int64_t channels, const WinogradResult& result, float* const* pixels);
   // dw, taps `tap_stride` apart, = G^T m G; past the caches where it begins a line: threads have parts of the same
   // rows.

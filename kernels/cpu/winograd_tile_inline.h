@@ -24,6 +24,11 @@ struct WinogradLanes<8> {
   static Vector clamp(Vector value, float low, float high) {
     return _mm256_min_ps(fill(high), _mm256_max_ps(fill(low), value));
   }
+  // Of `value` and what is the largest so far; a NaN is.
+  static Vector larger(Vector value, Vector so_far) {
+    const Vector nan = _mm256_cmp_ps(value, value, _CMP_UNORD_Q);
+    return _mm256_blendv_ps(so_far, value, _mm256_or_ps(nan, _mm256_cmp_ps(value, so_far, _CMP_GT_OQ)));
+  }
 };
 
 #ifdef __AVX512F__
@@ -36,6 +41,10 @@ struct WinogradLanes<16> {
   static Vector fill(float value) { return _mm512_set1_ps(value); }
   static Vector clamp(Vector value, float low, float high) {
     return _mm512_min_ps(fill(high), _mm512_max_ps(fill(low), value));
+  }
+  static Vector larger(Vector value, Vector so_far) {
+    const auto nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+    return _mm512_mask_mov_ps(so_far, nan | _mm512_cmp_ps_mask(value, so_far, _CMP_GT_OQ), value);
   }
 };
 #endif
@@ -131,17 +140,38 @@ struct WinogradFunctions {
 
   static void output(const float* m, int64_t plane, int64_t channels, const WinogradResult& result,
                      float* const* pixels) {
+    if (result.pooled) {
+      output_as<outputs % 2 == 0>(m, plane, channels, result, pixels);
+    } else {
+      output_as<false>(m, plane, channels, result, pixels);
+    }
+  }
+
+  template <bool pooled>
+  static void output_as(const float* m, int64_t plane, int64_t channels, const WinogradResult& result,
+                        float* const* pixels) {
     for (int64_t c = 0; c < channels; c += lanes) {
       const V bias = result.bias == nullptr ? V{} : L::load(result.bias + c);
+      const bool normalised = result.mean != nullptr;
+      const V mean = normalised ? L::load(result.mean + c) : V{},
+              factor = normalised ? L::load(result.factor + c) : V{},
+              beta = normalised ? L::load(result.beta + c) : V{};
       transform_rows_and_columns<V, points, outputs>(
           Transform::template output<V>, [&](int i, int j) { return L::load(m + (i * points + j) * plane + c); },
           [&](int i, int j, V value) {
-            float* const to = pixels[i * outputs + j];
-            if (to != nullptr) {
-              const V sum = bias + value + (result.add ? L::load(to + c) : V{});
-              const V clamped = L::clamp(sum, result.low, result.high);
-              result.streamed ? L::stream(to + c, clamped) : L::store(to + c, clamped);
+            float* const to = pixels[pooled ? i / 2 * (outputs / 2) + j / 2 : i * outputs + j];
+            if (to == nullptr) {
+              return;
             }
+            const V sum = bias + value + (!pooled && result.add ? L::load(to + c) : V{});
+            V made = L::clamp(sum, result.low, result.high);
+            if (normalised) {
+              made = (made - mean) * factor + beta;
+            }
+            if (pooled && (i % 2 == 1 || j % 2 == 1)) {
+              made = L::larger(made, L::load(to + c));
+            }
+            !pooled&& result.streamed ? L::stream(to + c, made) : L::store(to + c, made);
           });
     }
   }
