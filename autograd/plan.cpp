@@ -5,6 +5,7 @@
 #include "autograd/placement.h"
 #include "autograd/program.h"
 #include "autograd/recomputation.h"
+#include "kernels/prepared.h"
 #include "tensor/accelerator.h"
 
 namespace fer {
@@ -41,6 +42,7 @@ class Planner {
   }
 
   Plan build() {
+    const SharedPreparation shared;
     prepare_kernels();
     place();
     if (options_.share && (options_.recompute > 0 || is_above_limit())) {

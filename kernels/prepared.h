@@ -21,4 +21,13 @@ struct Prepared {
   std::function<void(const float* weights, std::byte* kept)> keep{};
 };
 
+// While one lives, what is made ready for equal shapes shares its code.
+class SharedPreparation {
+ public:
+  SharedPreparation();
+  ~SharedPreparation();
+  SharedPreparation(const SharedPreparation&) = delete;
+  SharedPreparation& operator=(const SharedPreparation&) = delete;
+};
+
 }  // namespace fer

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "kernels/prepared.h"
 #include "tensor/parallel_throwing.h"
 
 namespace fer {
@@ -26,6 +27,7 @@ Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t
   const auto kept = std::make_shared<Arena>(accelerator_for(network.device));
   const auto arena = network.arena ? network.arena : std::make_shared<Arena>(accelerator_for(network.device));
   const ThreadCount of_each(parts > 1 ? 1 : thread_count());
+  const SharedPreparation shared;
   int64_t first_byte = 0;
   for (int64_t part = 0; part < parts; ++part) {
     Plan plan = make_plan(graph_, std::vector{output_}, options);

@@ -1,7 +1,9 @@
 #include "kernels/onednn.h"
 
 #include <algorithm>
+#include <mutex>
 
+#include "kernels/prepared.h"
 #include "tensor/parallel.h"
 
 namespace fer::onednn {
@@ -12,7 +14,7 @@ using dnnl::memory;
 
 struct Processor {
   Processor() : engine(dnnl::engine::kind::cpu, 0), stream(engine) {
-    // Kernels hold the primitives they need; a cache would only keep dead ones resident.
+    // Kernels hold the primitives they need; a cache would only keep dead ones resident: see SharedPreparation.
     dnnl::set_primitive_cache_capacity(0);
   }
   dnnl::engine engine;
@@ -183,3 +185,26 @@ void MatrixProduct::run(const float* a, const float* b, const float* bias, float
 }
 
 }  // namespace fer::onednn
+
+namespace fer {
+
+namespace {
+
+std::mutex sharing;
+int sharers = 0;
+
+// Adds to the number of those who share. Without any, oneDNN's cache forgets what it holds.
+void add_sharers(int more) {
+  onednn::cpu();
+  const std::lock_guard lock(sharing);
+  sharers += more;
+  constexpr int all = 1 << 16;
+  dnnl::set_primitive_cache_capacity(sharers > 0 ? all : 0);
+}
+
+}  // namespace
+
+SharedPreparation::SharedPreparation() { add_sharers(1); }
+SharedPreparation::~SharedPreparation() { add_sharers(-1); }
+
+}  // namespace fer
