@@ -17,7 +17,7 @@ constexpr double least_worth = 5;
 // Memory, variables included, that no time is spent to save: so many bytes, and this share of what a plan takes that
 // makes nothing again.
 constexpr int64_t small_bytes = int64_t{256} << 20;
-constexpr double small_share = 0.7;
+constexpr double small_share = 0.71;
 // The share of memory that a workspace may cost which nothing else lies in.
 constexpr double most_for_workspace = 0.03;
 

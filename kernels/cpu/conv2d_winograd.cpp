@@ -360,7 +360,7 @@ class WeightGradient {
       : tiles_(tiles),
         inputs_(tiles.from[3]),
         few_tiles_(channel_bytes() * tiles.count() <= most_few_tile_bytes &&
-                   channel_bytes() * tiles.to[3] > most_weight_bytes),
+                   channel_bytes() * tiles.to[3] >= most_weight_bytes),
         shares_tiles_(channel_bytes() * tiles.to[3] <= most_own_sum_bytes),
         channels_(few_tiles_ ? std::clamp<int64_t>(most_sum_bytes / channel_bytes() / winograd_channels, 1,
                                                    tiles.to[3] / winograd_channels) *
