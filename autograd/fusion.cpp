@@ -8,9 +8,11 @@
 #include "autograd/ops/finished_convolution.h"
 #include "autograd/ops/folded_convolution.h"
 #include "autograd/ops/make_kernel.h"
+#include "autograd/ops/normalised_convolution.h"
 #include "autograd/ops/normalised_depthwise.h"
 #include "autograd/ops/pool.h"
 #include "autograd/program.h"
+#include "kernels/normalised_product.h"
 
 namespace fer {
 
@@ -58,6 +60,7 @@ class Fusion {
     }
     for (size_t i = 0; i < program_.nodes.size(); ++i) {
       finish_convolution(static_cast<int>(i), kernels);
+      normalise_in_products(static_cast<int>(i), kernels);
     }
     sweep();
   }
@@ -315,6 +318,52 @@ class Fusion {
       node(last).operation = std::make_shared<FinishedConvolution>(*convolution, bias, norm, pools);
       node(last).inputs = std::move(inputs);
       node(last).outputs.resize(1);
+    }
+  }
+
+  // batch-norm of training -> 1x1 convolution, and the gradient of its weights, which read nothing else.
+  void normalise_in_products(int index, const PrepareOptions& kernels) {
+    const auto* norm = as<BatchNormTraining>(node(index));
+    if (norm == nullptr || gone_[static_cast<size_t>(index)] || norm->has_residual) {
+      return;
+    }
+    const std::vector<int> of_norm = node(index).inputs, made = node(index).outputs;
+    const ValueType type = program_.values[static_cast<size_t>(made[0])].type;
+    if (!takes_prepared(type.dtype, kernels) || program_.is_output(made[0])) {
+      return;
+    }
+    std::vector<int> reading;
+    for (const int reader : readers(made[0])) {
+      if (gone_[static_cast<size_t>(reader)]) {
+        continue;
+      }
+      const auto* forward = as<Conv2dForward>(node(reader));
+      const auto* gradient = as<Conv2dBackwardWeight>(node(reader));
+      const std::vector<int>& inputs = node(reader).inputs;
+      if ((forward == nullptr || forward->activation != Activation::identity) &&
+          (gradient == nullptr || gradient->bias)) {
+        return;
+      }
+      const Shape w = gradient != nullptr ? gradient->w : program_.values[static_cast<size_t>(inputs[1])].type.shape;
+      const Conv2dParams& params = gradient != nullptr ? gradient->params : forward->params;
+      const NormalisedShape shape{norm->activation, type.shape.size() / w[3], w[3], w[0]};
+      if (inputs.size() != 2 || inputs[0] != made[0] || inputs[1] == made[0] || w[1] * w[2] != 1 ||
+          params.stride != 1 || params.padding != Padding{} || !shape.is_worth_it()) {
+        return;
+      }
+      reading.push_back(reader);
+    }
+    for (const int reader : reading) {
+      if (as<Conv2dForward>(node(reader)) != nullptr) {
+        node(reader).operation = std::make_shared<NormalisedConvolution>(norm->activation);
+      } else {
+        node(reader).operation = std::make_shared<NormalisedConvolutionBackwardWeight>(norm->activation);
+      }
+      node(reader).inputs = {of_norm[0], of_norm[1], of_norm[2], made[1], made[2], node(reader).inputs[1]};
+    }
+    if (!reading.empty()) {
+      node(index).operation = std::make_shared<BatchNormTraining>(norm->params, norm->activation, false, 0, false);
+      node(index).outputs = {made[1], made[2]};
     }
   }
 

@@ -141,11 +141,11 @@ std::vector<ValueType> BatchNormTraining::infer(std::span<const ValueType> input
     fail("batch_norm: training needs more than one value per channel, input is ", y);
   }
   const ValueType vector{y.dtype, {channels}};
-  return {y, vector, vector};
+  return normalises ? std::vector{y, vector, vector} : std::vector{vector, vector};
 }
 
 std::vector<Value> BatchNormTraining::gradient(Graph& graph, const GradientArguments& arguments) const {
-  if (has_residual || further > 0) {  // made by fusion, after gradients
+  if (has_residual || further > 0 || !normalises) {  // made by fusion, after gradients
     return Operation::gradient(graph, arguments);
   }
   const auto& in = arguments.inputs;
@@ -155,12 +155,18 @@ std::vector<Value> BatchNormTraining::gradient(Graph& graph, const GradientArgum
 }
 
 Cost BatchNormTraining::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  if (!normalises) {
+    const Shape& x = inputs[0].shape;
+    return {4 * (x.size() / x[-1] * outputs[0].shape.size()), moved_bytes(inputs, outputs)};
+  }
   // x is read for its statistics, then again to be normalised.
   return {(activation == Activation::identity ? 7 : 8) * outputs[0].shape.size(),
           moved_bytes(inputs, outputs) + outputs[0].bytes()};
 }
 
-std::vector<int> BatchNormTraining::in_place() const { return forward_in_place(has_residual); }
+std::vector<int> BatchNormTraining::in_place() const {
+  return normalises ? forward_in_place(has_residual) : std::vector<int>{};
+}
 
 Kernel BatchNormTraining::prepare(std::span<const ValueType> inputs, std::span<const ValueType>,
                                   const PrepareOptions& options) const {
@@ -174,10 +180,11 @@ Kernel BatchNormTraining::prepare(std::span<const ValueType> inputs, std::span<c
           : with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
               return call_kernel(&batch_norm_training<decltype(scalar)>, options, params, activation);
             });
-  kernel.run = [run = kernel.run, residual = has_residual](const StepContext* step, auto in, auto out,
-                                                           std::byte* workspace) {
-    const AnyView other = residual ? in[5] : AnyView{nullptr, in[0].dtype, {}};
-    const AnyView written[] = {in[3], in[4], out[0], out[1], out[2]};
+  kernel.run = [run = kernel.run, residual = has_residual, normalises = normalises](
+                   const StepContext* step, auto in, auto out, std::byte* workspace) {
+    const AnyView none{nullptr, in[0].dtype, {}};
+    const AnyView other = residual ? in[5] : none, y = normalises ? out[0] : none;
+    const AnyView written[] = {in[3], in[4], y, out[out.size() - 2], out[out.size() - 1]};
     run(step, KernelInputs({in[0], in[1], in[2], other}, in.subspan(residual ? 6 : 5)), written, workspace);
   };
   set_forward_types(kernel, inputs.size(), {DType::f32, DType::f32});
@@ -186,7 +193,7 @@ Kernel BatchNormTraining::prepare(std::span<const ValueType> inputs, std::span<c
 }
 
 std::optional<Recipe> BatchNormTraining::recipe(int output) const {
-  if (output != 0) {
+  if (output != 0 || !normalises) {
     return std::nullopt;
   }
   std::vector<int> inputs{0, 1, 2, ~1, ~2};

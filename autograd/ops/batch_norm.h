@@ -15,14 +15,15 @@ class ReadsPieces : public Operation {
 };
 
 // x, gamma, beta, running_mean, running_var [, residual as x] -> y = f(normalised x + residual), batch mean [C],
-// inverse standard deviation [C]. Updates running_mean and running_var.
+// inverse standard deviation [C]. Updates running_mean and running_var. Without y where those who read it make it
+// themselves.
 class BatchNormTraining : public ReadsPieces {
  public:
   explicit BatchNormTraining(const BatchNormParams& params, Activation activation = Activation::identity,
-                             bool has_residual = false, int further = 0)
-      : params(params), activation(activation), has_residual(has_residual), further(further) {}
+                             bool has_residual = false, int further = 0, bool normalises = true)
+      : params(params), activation(activation), has_residual(has_residual), further(further), normalises(normalises) {}
 
-  std::string name() const override { return "batch_norm"; }
+  std::string name() const override { return normalises ? "batch_norm" : "batch_norm_statistics"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> gradient(Graph& graph, const GradientArguments& arguments) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
@@ -31,7 +32,7 @@ class BatchNormTraining : public ReadsPieces {
   std::optional<Recipe> recipe(int output) const override;
   int in_pieces_at() const override { return has_residual || further > 0 ? -1 : 0; }
   std::shared_ptr<const Operation> in_pieces(int pieces) const override {
-    return std::make_shared<BatchNormTraining>(params, activation, has_residual, pieces);
+    return std::make_shared<BatchNormTraining>(params, activation, has_residual, pieces, normalises);
   }
   Kernel prepare(std::span<const ValueType> inputs, std::span<const ValueType> outputs,
                  const PrepareOptions& options) const override;
@@ -39,7 +40,8 @@ class BatchNormTraining : public ReadsPieces {
   const BatchNormParams params;
   const Activation activation;
   const bool has_residual;
-  const int further;  // pieces of x
+  const int further;      // pieces of x
+  const bool normalises;  // false: without y
 };
 
 // The same inputs -> y, by the running statistics.

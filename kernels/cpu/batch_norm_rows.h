@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/activation_inline.h"
 #include "kernels/batch_norm.h"
 #include "kernels/cpu/widest.h"
 #include "tensor/memory.h"
@@ -126,6 +127,31 @@ void for_pieces_backwards(const Pieces<const T>& x, int64_t channels, Body body)
   for_rows_backwards(x.rows, channels, [&](int64_t begin, int64_t end) {
     for (int i = 0; i < x.count; ++i) {
       with_width(x.channels(i), [&](auto width) { body(width, x.first[i], x.data[i] + begin * width, begin, end); });
+    }
+  });
+}
+
+// Rows begin … end - 1 of f((x - mean) scale + beta), one after the other in `y`. On the calling thread.
+template <class T>
+void normalise_rows(Activation activation, const Pieces<const T>& x, const T* mean, const T* scale, const T* beta,
+                    int64_t begin, int64_t end, T* y, int64_t channels) {
+  with_activation(activation, [&](auto f) {
+    for (int i = 0; i < x.count; ++i) {
+      const int64_t first = x.first[i];
+      with_width(x.channels(i), [&](auto width) {
+        const T *const centre = mean + first, *const slope = scale + first, *const shift = beta + first;
+        with_widest_registers([&]() __attribute__((always_inline)) {
+          const int64_t count = width;
+          const T* from = x.data[i] + begin * count;
+          T* to = y + first;
+          for (int64_t row = begin; row < end; ++row, from += count, to += channels) {
+#pragma omp simd
+            for (int64_t c = 0; c < count; ++c) {
+              to[c] = activation_value<f.value>((from[c] - centre[c]) * slope[c] + shift[c]);
+            }
+          }
+        });
+      });
     }
   });
 }
