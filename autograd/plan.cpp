@@ -93,8 +93,7 @@ class Planner {
 
   // Whether its second input is a variable.
   bool has_weights(const PlannedNode& node) const {
-    return node.inputs.size() > 1 &&
-           program_.values[static_cast<size_t>(node.inputs[1])].kind == ValueKind::variable;
+    return node.inputs.size() > 1 && program_.values[static_cast<size_t>(node.inputs[1])].kind == ValueKind::variable;
   }
 
   bool is_above_limit() const { return options_.memory_limit > 0 && plan_.peak_bytes_ > options_.memory_limit; }
@@ -204,6 +203,16 @@ class Planner {
 
 Plan make_plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options) {
   return Planner(graph, outputs, options).build();
+}
+
+std::vector<Plan> make_plans(int64_t count, const Graph& graph, std::span<const Value> outputs,
+                             const PlanOptions& options) {
+  const SharedPreparation shared;
+  std::vector<Plan> plans;
+  for (int64_t i = 0; i < count; ++i) {
+    plans.push_back(make_plan(graph, outputs, options));
+  }
+  return plans;
 }
 
 PlanOptions planned_for(Device device, PlanOptions options) {

@@ -83,6 +83,9 @@ class Plan {
 constexpr int64_t guard_bytes = memory_alignment;
 
 Plan make_plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options = {});
+// Equal ones, for executors that run at the same time. Their kernels share code, but no state.
+std::vector<Plan> make_plans(int64_t count, const Graph& graph, std::span<const Value> outputs,
+                             const PlanOptions& options);
 
 // The options with the kernels of `device`, which must be available; for null those of the CPU.
 PlanOptions planned_for(Device device, PlanOptions options = {});

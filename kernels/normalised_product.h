@@ -13,7 +13,8 @@ struct NormalisedShape {
   Activation activation = Activation::identity;
   int64_t pixels = 0, inputs = 0, outputs = 0;
 
-  // Whether that saves passes over memory, rather than over a cache, and leaves every thread enough to sum.
+  // Whether that saves passes over memory, rather than over a cache, of most of what is moved, and leaves every thread
+  // enough to sum.
   bool is_worth_it() const;
 };
 

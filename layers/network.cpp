@@ -4,7 +4,6 @@
 #include <cstring>
 #include <numeric>
 
-#include "kernels/prepared.h"
 #include "tensor/parallel_throwing.h"
 
 namespace fer {
@@ -27,10 +26,8 @@ Classifier::Classifier(const Network& network, Shape image, DType dtype, int64_t
   const auto kept = std::make_shared<Arena>(accelerator_for(network.device));
   const auto arena = network.arena ? network.arena : std::make_shared<Arena>(accelerator_for(network.device));
   const ThreadCount of_each(parts > 1 ? 1 : thread_count());
-  const SharedPreparation shared;
   int64_t first_byte = 0;
-  for (int64_t part = 0; part < parts; ++part) {
-    Plan plan = make_plan(graph_, std::vector{output_}, options);
+  for (Plan& plan : make_plans(parts, graph_, std::vector{output_}, options)) {
     const int64_t bytes = round_up(plan.peak_bytes(), memory_alignment);
     parts_.push_back(
         std::make_unique<Executor>(std::move(plan), network.device, network.variables, arena, first_byte, kept));

@@ -92,7 +92,7 @@ class Blocks {
 }  // namespace
 
 bool NormalisedShape::is_worth_it() const {
-  return pixels >= 2 * std::max(inputs, outputs) && pixels * inputs * int64_t{sizeof(float)} >= least_bytes;
+  return inputs >= outputs && pixels >= 2 * inputs && pixels * inputs * int64_t{sizeof(float)} >= least_bytes;
 }
 
 PreparedNormalisedForward prepare_normalised_forward(const NormalisedShape& shape) {

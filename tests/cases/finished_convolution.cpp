@@ -15,7 +15,7 @@ static const AddCases added = [] {
       {"tiles_of_4", {1, 8, 11, 32}, {64, 3, 3, 32}},  // 2x2 lie in a tile
       {"tiles_of_3", {2, 9, 6, 32}, {32, 3, 3, 32}},   // and not
       {"5x5_tiles", {1, 7, 10, 32}, {32, 5, 5, 32}},
-      {"few_tiles", {1, 4, 4, 256}, {128, 3, 3, 256}},  // threads share out the channels
+      {"few_tiles", {1, 4, 4, 128}, {128, 3, 3, 128}},  // threads share out the channels
   };
   for (const Size& size : sizes) {
     for (const bool norm : {false, true}) {
@@ -43,7 +43,9 @@ static const AddCases added = [] {
                    }
                    return pool ? max_pool(y, {}) : y;
                  }};
-        cases.push_back(one);
+        if (size.w.size() < 1 << 17) {
+          cases.push_back(one);
+        }
         one.name += "_alone";
         one.gradient_check = false;
         cases.push_back(one);
