@@ -23,11 +23,11 @@ const Op* as(const Node& node) {
   return dynamic_cast<const Op*>(node.operation.get());
 }
 
-// Rewrites one program. Nodes that were absorbed become empty and are swept at the end; nobody's index moves meanwhile.
+// Rewrites one program. Nodes that were absorbed are gone, but stay until they are swept: nobody's index moves
+// meanwhile.
 class Fusion {
  public:
-  explicit Fusion(Program& program)
-      : program_(program), readers_(program.readers()), producers_(program.producers()), gone_(program.nodes.size()) {}
+  explicit Fusion(Program& program) : program_(program) { survey(); }
 
   void run(const PrepareOptions& kernels) {
     const bool on_gpu = kernels.cuda != nullptr;
@@ -58,6 +58,7 @@ class Fusion {
         activate_convolution(static_cast<int>(i));
       }
     }
+    sweep();
     for (size_t i = 0; i < program_.nodes.size(); ++i) {
       finish_convolution(static_cast<int>(i), kernels);
       normalise_in_products(static_cast<int>(i), kernels);
@@ -324,7 +325,7 @@ class Fusion {
   // batch-norm of training -> 1x1 convolution, and the gradient of its weights, which read nothing else.
   void normalise_in_products(int index, const PrepareOptions& kernels) {
     const auto* norm = as<BatchNormTraining>(node(index));
-    if (norm == nullptr || gone_[static_cast<size_t>(index)] || norm->has_residual) {
+    if (norm == nullptr || norm->has_residual) {
       return;
     }
     const std::vector<int> of_norm = node(index).inputs, made = node(index).outputs;
@@ -334,9 +335,6 @@ class Fusion {
     }
     std::vector<int> reading;
     for (const int reader : readers(made[0])) {
-      if (gone_[static_cast<size_t>(reader)]) {
-        continue;
-      }
       const auto* forward = as<Conv2dForward>(node(reader));
       const auto* gradient = as<Conv2dBackwardWeight>(node(reader));
       const std::vector<int>& inputs = node(reader).inputs;
@@ -419,6 +417,12 @@ class Fusion {
     return true;
   }
 
+  void survey() {
+    readers_ = program_.readers();
+    producers_ = program_.producers();
+    gone_.assign(program_.nodes.size(), false);
+  }
+
   void sweep() {
     std::vector<Node> kept;
     for (size_t i = 0; i < program_.nodes.size(); ++i) {
@@ -427,6 +431,7 @@ class Fusion {
       }
     }
     program_.nodes = std::move(kept);
+    survey();
   }
 
   Program& program_;

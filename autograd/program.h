@@ -29,8 +29,9 @@ void drop_dead_nodes(Program& program);
 // Replaces groups of nodes by fused ones: batch-norm with the residual and activation that follow (and the activation's
 // gradient with batch-norm's), in evaluation the convolution before them too, on the GPU in training a depthwise one;
 // on the CPU convolutions with the activation that follows and, in evaluation, the batch-norm and max-pooling after
-// that; batch-norm's gradient with what is added to it or with that of the activation before; and clamp(x + epsilon *
-// sign(g)) by one sign step. Takes the gradient of an activation after max-pooling at the pooled pixels.
+// that, in training 1x1 ones with the batch-norm before; batch-norm's gradient with what is added to it or with that of
+// the activation before; and clamp(x + epsilon * sign(g)) by one sign step. Takes the gradient of an activation before
+// max-pooling at the pooled pixels.
 void fuse(Program& program, const PrepareOptions& kernels);
 
 // Where concatenations are read by operations that can read their pieces, nothing is concatenated.

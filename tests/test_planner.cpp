@@ -185,6 +185,52 @@ TEST_CASE("planner: convolutions finish what follows them, and pooled pixels cla
   }
 }
 
+TEST_CASE("planner: what has moved in one fusion takes no part in another") {
+  Graph graph;
+  std::vector<Value> inputs;
+  const auto input = [&](const char* name, const Shape& shape) {
+    return inputs.emplace_back(graph.input(name, DType::f32, shape));
+  };
+  const auto statistic = [&](const char* name) {
+    return graph.variable(
+        name, {DType::f32, {32}}, [](Tensor& value, RandomSequence&) { std::ranges::fill(value.as<float>(), 1.0F); },
+        false);
+  };
+  const Value x = input("x", {32, 23, 23, 32}), gamma = input("gamma", {32}), beta = input("beta", {32});
+  const Value w = input("w", {32, 3, 3, 32}), u = input("u", {32, 1, 1, 32});
+  const auto norm = [&](Value of, bool training) {
+    return batch_norm(of, gamma, beta, statistic("mean"), statistic("var"), {0.6, 0.1}, training);
+  };
+  // A batch-norm that has left for its SiLU; a product that has left for its ReLU.
+  const Value apart = silu(norm(conv2d(x, w, {}, {1, symmetric_padding(1)}), false));
+  const Value product = relu(conv2d(relu(norm(x, true)), u, {}, {}));
+  const Value results[] = {apart, product, gradients(product, std::vector{u}, input("dy", product.shape()))[0]};
+  std::vector<std::vector<double>> made[2];
+  for (const bool fuse : {false, true}) {
+    PlanOptions options;
+    options.fuse = fuse;
+    Executor executor(make_plan(graph, results, options), Device::cpu, std::make_shared<Variables>(0));
+    for (const Value& value : inputs) {
+      const std::string& name = executor.plan().values()[static_cast<size_t>(value.id())].name;
+      const Tensor numbers = Tensor::from(value.shape(), uniform(name, value.shape().size()).data());
+      executor.feed(value, numbers.converted(DType::f32).view());
+    }
+    executor.run({});
+    for (const Value& result : results) {
+      const Tensor numbers = Tensor(executor.read(result), nullptr).converted(DType::f64);
+      made[fuse].emplace_back(numbers.data<double>(), numbers.data<double>() + numbers.size());
+    }
+  }
+  for (size_t i = 0; i < std::size(results); ++i) {
+    double largest = 0, worst = 0;
+    for (size_t k = 0; k < made[0][i].size(); ++k) {
+      largest = std::max(largest, std::abs(made[0][i][k]));
+      worst = std::max(worst, std::abs(made[1][i][k] - made[0][i][k]));
+    }
+    CHECK(worst < 1e-5 * largest);
+  }
+}
+
 TEST_CASE("planner: wrong use is told") {
   Graph graph, other;
   const Value x = graph.input("x", DType::f32, {2, 3});
