@@ -242,10 +242,10 @@ class Fusion {
                            ? -1
                            : sole_producer<MaxPoolBackward>(node(index).inputs[1]);
     const int pool = spread < 0 ? -1 : producers_[static_cast<size_t>(node(spread).inputs[0])];
-    const int activated = node(index).inputs[0];
-    if (pool < 0 || as<MaxPool>(node(pool)) == nullptr || node(pool).inputs[0] != activated) {
+    if (pool < 0 || as<MaxPool>(node(pool)) == nullptr || node(pool).inputs[0] != node(index).inputs[0]) {
       return;
     }
+    const int activated = node(index).inputs[0];
     const int pooled = node(pool).outputs[0], argmax = node(pool).outputs[1], between = node(spread).outputs[0];
     std::swap(node(spread).operation, node(index).operation);
     node(spread).inputs[0] = pooled;
