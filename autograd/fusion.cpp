@@ -68,6 +68,7 @@ class Fusion {
 
  private:
   Node& node(int index) { return program_.nodes[static_cast<size_t>(index)]; }
+  ValueType& type(int value) { return program_.values[static_cast<size_t>(value)].type; }
   const std::vector<int>& readers(int value) const { return readers_[static_cast<size_t>(value)]; }
 
   // The one node that reads `value`, or -1 when there are several, none, or the caller reads it back.
@@ -250,7 +251,7 @@ class Fusion {
     std::swap(node(spread).operation, node(index).operation);
     node(spread).inputs[0] = pooled;
     node(index).inputs = {argmax, between};
-    program_.values[static_cast<size_t>(between)].type = program_.values[static_cast<size_t>(pooled)].type;
+    type(between) = type(pooled);
     std::erase(readers_[static_cast<size_t>(activated)], index);
     readers_[static_cast<size_t>(pooled)].push_back(spread);
     readers_[static_cast<size_t>(argmax)] = {index};
@@ -285,7 +286,6 @@ class Fusion {
       return;
     }
     std::vector<int> inputs = node(index).inputs;
-    const auto type = [&](int value) { return program_.values[static_cast<size_t>(value)].type; };
     const ValueType result = type(node(index).outputs[0]);
     const Shape w = type(inputs[1]).shape;
     if (!takes_prepared(result.dtype, kernels)) {
@@ -329,8 +329,8 @@ class Fusion {
       return;
     }
     const std::vector<int> of_norm = node(index).inputs, made = node(index).outputs;
-    const ValueType type = program_.values[static_cast<size_t>(made[0])].type;
-    if (!takes_prepared(type.dtype, kernels) || program_.is_output(made[0])) {
+    const ValueType y = type(made[0]);
+    if (!takes_prepared(y.dtype, kernels) || program_.is_output(made[0])) {
       return;
     }
     std::vector<int> reading;
@@ -342,9 +342,9 @@ class Fusion {
           (gradient == nullptr || gradient->bias)) {
         return;
       }
-      const Shape w = gradient != nullptr ? gradient->w : program_.values[static_cast<size_t>(inputs[1])].type.shape;
+      const Shape w = gradient != nullptr ? gradient->w : type(inputs[1]).shape;
       const Conv2dParams& params = gradient != nullptr ? gradient->params : forward->params;
-      const NormalisedShape shape{norm->activation, type.shape.size() / w[3], w[3], w[0]};
+      const NormalisedShape shape{norm->activation, y.shape.size() / w[3], w[3], w[0]};
       if (inputs.size() != 2 || inputs[0] != made[0] || inputs[1] == made[0] || w[1] * w[2] != 1 ||
           params.stride != 1 || params.padding != Padding{} || !shape.is_worth_it()) {
         return;

@@ -17,8 +17,8 @@ struct PlanOptions {
   bool in_place = true;  // elementwise results take over the bytes of an input that dies there
   // Results may be made again, and parameters updated one by one, to save memory: as far as peak_bytes() is more than
   // memory_limit (0: no limit), and as far as that takes no more than this share of the estimated time of a plan of
-  // more than 256 MiB, variables included, of which 29% are enough. A plan that is above the limit nevertheless
-  // is the smallest that was found.
+  // more than 256 MiB, variables included, of which 29% are enough. A plan that is above the limit nevertheless is the
+  // smallest that was found.
   int64_t memory_limit = 0;
   double recompute = 0;
   bool guard = false;  // 64 bytes of fence on both sides of every value, which the executor checks (tests)

@@ -136,7 +136,8 @@ void check_same_bits(const WinogradTile& one, const WinogradTile& other) {
     for (int64_t i = 0; i < outputs * outputs; ++i) {
       to.push_back(y.data() + i * channels);
     }
-    tile.output(v.data(), channels, channels, {.bias = w.data(), .add = true, .low = 0, .high = 6, .streamed = false}, to.data());
+    tile.output(v.data(), channels, channels, {.bias = w.data(), .add = true, .low = 0, .high = 6, .streamed = false},
+                to.data());
     tile.weight_gradient(d.data(), channels, channels, dw.data(), channels);
     return std::tuple(v, d, u, m, sums, y, dw);
   };

@@ -19,7 +19,6 @@ using onednn::MatrixShape;
 
 constexpr int64_t most_block_bytes = int64_t{1} << 18;
 constexpr int64_t least_bytes = int64_t{2} << 20;  // of all normalised pixels
-constexpr int64_t grain = 1 << 14;
 
 // How threads share out the pixels, and in which blocks each works on its own. Workspace: each thread's normalised
 // block, what its products need and `own_bytes` more, then what the products keep of b and the channels' scales.
@@ -133,14 +132,7 @@ PreparedNormalisedBackwardWeight prepare_normalised_backward_weight(const Normal
                 [&](int64_t part, int64_t first, const float* normalised, std::byte* of_product) {
                   blocks->product(part).run(dy.data + first * outputs, normalised, nullptr, sums(part), of_product);
                 });
-            parallel_for(dw.size(), grain, [&](int64_t begin, int64_t end) {
-              for (int64_t part = 1; part < blocks->parts(); ++part) {
-                const float* const more = sums(part);
-                for (int64_t i = begin; i < end; ++i) {
-                  dw.data[i] += more[i];
-                }
-              }
-            });
+            add_up_parts(dw.data, dw.size(), blocks->parts(), sums);
           },
           blocks->workspace_bytes()};
 }

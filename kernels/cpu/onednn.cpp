@@ -173,14 +173,8 @@ void MatrixProduct::run(const float* a, const float* b, const float* bias, float
     }
   });
   if (sum_bytes_ > 0) {
-    parallel_for(shape_.m * shape_.n, 1 << 14, [&](int64_t begin, int64_t end) {
-      for (size_t part = 1; part < calls_.size(); ++part) {
-        const float* const more = sums(part);
-        for (int64_t i = begin; i < end; ++i) {
-          c[i] += more[i];
-        }
-      }
-    });
+    add_up_parts(c, shape_.m * shape_.n, static_cast<int64_t>(calls_.size()),
+                 [&](int64_t part) { return sums(static_cast<size_t>(part)); });
   }
 }
 

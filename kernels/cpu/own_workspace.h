@@ -21,4 +21,17 @@ inline void take_over(std::byte* workspace, int64_t threads, int64_t own_bytes, 
   }
 }
 
+// Adds to the first part's sums, all[0] … all[count - 1], those of the others: part p's lie at sums(p).
+template <class Sums>
+void add_up_parts(float* all, int64_t count, int64_t parts, Sums&& sums) {
+  parallel_for(count, 1 << 14, [&](int64_t begin, int64_t end) {
+    for (int64_t part = 1; part < parts; ++part) {
+      const float* const more = sums(part);
+      for (int64_t i = begin; i < end; ++i) {
+        all[i] += more[i];
+      }
+    }
+  });
+}
+
 }  // namespace fer

@@ -171,7 +171,7 @@ struct WinogradFunctions {
             if (pooled && (i % 2 == 1 || j % 2 == 1)) {
               made = L::larger(made, L::load(to + c));
             }
-            !pooled&& result.streamed ? L::stream(to + c, made) : L::store(to + c, made);
+            result.streamed && !pooled ? L::stream(to + c, made) : L::store(to + c, made);
           });
     }
   }
