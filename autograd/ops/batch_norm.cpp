@@ -180,8 +180,8 @@ Kernel BatchNormTraining::prepare(std::span<const ValueType> inputs, std::span<c
           : with_float_type(name(), inputs[0].dtype, [&](auto scalar) {
               return call_kernel(&batch_norm_training<decltype(scalar)>, options, params, activation);
             });
-  kernel.run = [run = kernel.run, residual = has_residual, normalises = normalises](
-                   const StepContext* step, auto in, auto out, std::byte* workspace) {
+  kernel.run = [run = kernel.run, residual = has_residual, normalises = normalises](const StepContext* step, auto in,
+                                                                                    auto out, std::byte* workspace) {
     const AnyView none{nullptr, in[0].dtype, {}};
     const AnyView other = residual ? in[5] : none, y = normalises ? out[0] : none;
     const AnyView written[] = {in[3], in[4], y, out[out.size() - 2], out[out.size() - 1]};
